@@ -1,0 +1,136 @@
+//! Writing fields: into a slice, or into any `BufMut`.
+
+use super::framing::MAXIMUM_REMAINING_LENGTH;
+use super::{EncodeError, Violation};
+
+/// Where encoded bytes go. `None`: no room, which the length computed before rules out.
+pub(crate) trait Sink {
+    fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()>;
+    fn bytes(&mut self, bytes: &[u8]) -> Option<()>;
+
+    #[inline(always)]
+    fn u8(&mut self, value: u8) -> Option<()> {
+        self.array([value])
+    }
+
+    #[inline(always)]
+    fn u16(&mut self, value: u16) -> Option<()> {
+        self.array(value.to_be_bytes())
+    }
+
+    #[inline(always)]
+    fn u32(&mut self, value: u32) -> Option<()> {
+        self.array(value.to_be_bytes())
+    }
+
+    /// Two length bytes and the bytes themselves; `None` over 65,535 bytes.
+    #[inline(always)]
+    fn binary(&mut self, bytes: &[u8]) -> Option<()> {
+        self.u16(u16::try_from(bytes.len()).ok()?)?;
+        self.bytes(bytes)
+    }
+
+    /// A variable byte integer in its shortest form, section 1.5.5. [MQTT-1.5.5-1]
+    #[inline(always)]
+    fn varint(&mut self, value: u32) -> Option<()> {
+        let [b0, b1, b2, b3] = septets(value);
+        match value {
+            0..=0x7F => self.array([b0]),
+            0x80..=0x3FFF => self.array([b0 | 0x80, b1]),
+            0x4000..=0x1F_FFFF => self.array([b0 | 0x80, b1 | 0x80, b2]),
+            _ => self.array([b0 | 0x80, b1 | 0x80, b2 | 0x80, b3]),
+        }
+    }
+
+    /// The fixed header, section 2.2.
+    #[inline(always)]
+    fn fixed_header(&mut self, first_byte: u8, remaining_length: u32) -> Option<()> {
+        if remaining_length < 0x80 {
+            let [low, ..] = septets(remaining_length);
+            return self.array([first_byte, low]);
+        }
+        self.u8(first_byte)?;
+        self.varint(remaining_length)
+    }
+}
+
+/// Seven bits a byte, least significant first.
+#[inline(always)]
+fn septets(value: u32) -> [u8; 4] {
+    let [b0, b1, b2, b3] = value.to_le_bytes();
+    [b0 & 0x7F, (b1 << 1 | b0 >> 7) & 0x7F, (b2 << 2 | b1 >> 6) & 0x7F, (b3 << 3 | b2 >> 5) & 0x7F]
+}
+
+/// A slice that fills up from the front.
+pub(crate) struct SliceSink<'a> {
+    free: &'a mut [u8],
+}
+
+impl<'a> SliceSink<'a> {
+    #[inline(always)]
+    pub(crate) fn new(free: &'a mut [u8]) -> SliceSink<'a> {
+        SliceSink { free }
+    }
+}
+
+impl Sink for SliceSink<'_> {
+    #[inline(always)]
+    fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()> {
+        let (to, free) = core::mem::take(&mut self.free).split_first_chunk_mut::<N>()?;
+        *to = bytes;
+        self.free = free;
+        Some(())
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        let (to, free) = core::mem::take(&mut self.free).split_at_mut_checked(bytes.len())?;
+        to.copy_from_slice(bytes);
+        self.free = free;
+        Some(())
+    }
+}
+
+/// Any `BufMut` whose room was checked before.
+#[cfg(feature = "alloc")]
+pub(crate) struct BufSink<'a, B>(pub(crate) &'a mut B);
+
+#[cfg(feature = "alloc")]
+impl<B: bytes::BufMut> Sink for BufSink<'_, B> {
+    #[inline]
+    fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()> {
+        self.0.put_slice(&bytes);
+        Some(())
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        self.0.put_slice(bytes);
+        Some(())
+    }
+}
+
+/// What a string or binary field takes: two length bytes and its own.
+#[inline(always)]
+pub(crate) fn binary_len(bytes: &[u8]) -> Result<usize, Violation> {
+    if bytes.len() > usize::from(u16::MAX) {
+        return Err(Violation::StringTooLong);
+    }
+    Ok(2 + bytes.len())
+}
+
+/// What a string takes, where it may be sent.
+#[inline(always)]
+pub(crate) fn string_len(string: &str) -> Result<usize, Violation> {
+    super::text::check_str(string.as_bytes())?;
+    Ok(2 + string.len())
+}
+
+/// The remaining length, where the fixed header can say it.
+#[inline(always)]
+pub(crate) fn remaining_length(len: usize) -> Result<u32, EncodeError> {
+    match u32::try_from(len) {
+        Ok(len) if len <= MAXIMUM_REMAINING_LENGTH => Ok(len),
+        _ => Err(EncodeError::PacketTooLong),
+    }
+}

@@ -1,0 +1,1 @@
+//! Against installed programs; ignored by plain `cargo test`, run by `.ci/run`.
