@@ -36,7 +36,8 @@ impl<'a, T: Item<'a>> Arbitrary<'a> for List<'a, T> {
 impl<'a> Arbitrary<'a> for Properties<'a> {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let bytes = u.arbitrary()?;
-        Ok(Properties::from_list(Property::longest_list(bytes, Version::V5_0)))
+        let list = Property::longest_list(bytes, Version::V5_0);
+        Ok(Properties::from_list(list).unwrap_or_default())
     }
 }
 

@@ -61,11 +61,11 @@ impl DecodeError {
         DecodeError { violation, first_byte, at: offset }
     }
 
-    /// Turns the address into an offset, in place: results that carry a packet are not moved.
+    /// Turns the address into an offset.
     #[cold]
-    pub(crate) fn located_in(&mut self, frame: Frame<'_>) {
-        self.at = self.at.wrapping_sub(address(frame.as_bytes()));
-        self.first_byte = frame.first_byte();
+    pub(crate) fn located_in(self, frame: Frame<'_>) -> DecodeError {
+        let at = self.at.wrapping_sub(address(frame.as_bytes()));
+        DecodeError { at, first_byte: frame.first_byte(), ..self }
     }
 
     /// The rule that is broken.

@@ -8,12 +8,14 @@ use crate::packet::PacketType;
 /// The largest packet that the fixed header can announce, itself included: 268,435,460 bytes.
 pub const MAXIMUM_PACKET_SIZE: u32 = 5 + MAXIMUM_REMAINING_LENGTH;
 
+const _: () = assert!(usize::BITS >= 32, "a remaining length must fit a usize");
+
 /// The largest value of a variable byte integer.
 pub(crate) const MAXIMUM_REMAINING_LENGTH: u32 = 268_435_455;
 
 /// How many bytes the shortest encoding of `value` takes, section 1.5.5.
 #[inline]
-pub(crate) const fn varint_len(value: u32) -> usize {
+pub(crate) const fn varint_len(value: usize) -> usize {
     match value {
         0..=0x7F => 1,
         0x80..=0x3FFF => 2,
@@ -41,25 +43,27 @@ pub struct Frame<'a> {
     body: &'a [u8],
 }
 
-/// The fixed header of a packet.
+/// The fixed header of a packet. (Two words, not smaller integers: those end up in memory.)
 #[derive(Clone, Copy)]
 struct FixedHeader {
+    remaining_length: usize,
     len: usize,
-    remaining_length: u32,
 }
 
 impl FixedHeader {
     /// The fixed header that `input` begins with; `None` where it is cut short.
-    #[inline]
+    #[inline(always)]
     fn parse(input: &[u8]) -> Result<Option<FixedHeader>, DecodeError> {
         match *input {
-            [first, low, ..] if low < 0x80 && first >= 0x10 => {
-                Ok(Some(FixedHeader { len: 2, remaining_length: u32::from(low) }))
+            // Most packets have a one-byte length.
+            [0x10..=0xFF, low @ 0..=0x7F, ..] => {
+                Ok(Some(FixedHeader { remaining_length: usize::from(low), len: 2 }))
             }
             _ => FixedHeader::parse_long(input),
         }
     }
 
+    #[inline(never)]
     fn parse_long(input: &[u8]) -> Result<Option<FixedHeader>, DecodeError> {
         let Some((&first, length)) = input.split_first() else {
             return Ok(None);
@@ -70,10 +74,9 @@ impl FixedHeader {
         }
         let mut remaining_length = 0;
         for (&byte, index) in length.iter().zip(0..4) {
-            remaining_length |= u32::from(byte & 0x7F) << (7 * index);
+            remaining_length |= usize::from(byte & 0x7F) << (7 * index);
             if byte < 0x80 {
-                let len = 2 + index;
-                return Ok(Some(FixedHeader { len, remaining_length }));
+                return Ok(Some(FixedHeader { remaining_length, len: 2 + index }));
             }
         }
         if length.len() < 4 {
@@ -83,15 +86,14 @@ impl FixedHeader {
     }
 
     /// The size of the whole packet, where it is within the limit.
-    #[inline]
+    #[inline(always)]
     fn packet_size(self, first: u8, maximum: u32) -> Result<usize, DecodeError> {
-        #[expect(clippy::cast_possible_truncation, reason = "a header has at most five bytes")]
-        let size = self.remaining_length + self.len as u32;
-        if size > maximum {
+        let size = self.remaining_length + self.len;
+        // A usize holds 32 bits on every platform that could hold such a packet.
+        if size > maximum as usize {
             return Err(DecodeError::at_offset(Violation::PacketTooLarge, first, 1));
         }
-        // A usize holds 32 bits on every platform that could hold such a packet.
-        Ok(size as usize)
+        Ok(size)
     }
 }
 

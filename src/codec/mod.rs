@@ -19,7 +19,7 @@ pub use property::{Properties, Property, PropertyId};
 pub use value::{PayloadFormat, SubscriptionIdentifier, TopicAlias, UserProperty};
 pub use violation::Violation;
 
-pub(crate) use framing::varint_len;
+pub(crate) use framing::{MAXIMUM_REMAINING_LENGTH, varint_len};
 pub(crate) use list::{Wire, sealed};
 pub(crate) use property::Place;
 pub(crate) use read::{Parsed, Strings, fail};
@@ -30,5 +30,5 @@ pub(crate) use write::{Sink, SliceSink};
 /// The parsers of fields, for the packets.
 pub(crate) mod field {
     pub(crate) use super::read::{binary, end, packet_id, topic_name, u8, u16};
-    pub(crate) use super::write::{binary_len, remaining_length, string_len};
+    pub(crate) use super::write::{binary_len, string_len};
 }

@@ -21,12 +21,23 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// A bit for each place: the packet type's, and that of the reserved type 0 for the will.
-    const fn bit(self) -> u16 {
+    /// The packet type's number, and that of the reserved type 0 for the will.
+    #[inline(always)]
+    const fn index(self) -> u8 {
         match self {
-            Place::Packet(packet) => packet.bit(),
-            Place::Will => 1,
+            Place::Packet(packet) => packet as u8,
+            Place::Will => 0,
         }
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self.index()
+    }
+
+    /// What may stand there.
+    #[inline(always)]
+    fn allowed(self) -> Allowed {
+        ALLOWED.get(usize::from(self.index())).copied().unwrap_or(Allowed { any: 0, repeated: 0 })
     }
 }
 
@@ -193,18 +204,43 @@ properties! {
     SharedSubscriptionAvailable(bool) = 0x2A, "shared_subscription_available", [ConnAck], [];
 }
 
-/// Indexed by identifier: where it may stand once, and where any number of times.
-static PLACES: [(u16, u16); 0x2B] = {
-    let mut places = [(0, 0); 0x2B];
-    let mut rest = PropertyId::ALL;
-    while let [first, tail @ ..] = rest {
-        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-        {
-            places[*first as usize] = first.places();
+/// The properties, a bit each, that may stand at a place at all, and those that may be repeated there.
+#[derive(Clone, Copy)]
+struct Allowed {
+    any: u64,
+    repeated: u64,
+}
+
+/// Indexed by place.
+static ALLOWED: [Allowed; 16] = {
+    let mut table = [Allowed { any: 0, repeated: 0 }; 16];
+    let mut place = 0;
+    while place < table.len() {
+        let mut rest = PropertyId::ALL;
+        while let [id, tail @ ..] = rest {
+            let (once, repeated) = id.places();
+            if (once | repeated) >> place & 1 != 0 {
+                table[place].any |= id.bit();
+            }
+            if repeated >> place & 1 != 0 {
+                table[place].repeated |= id.bit();
+            }
+            rest = tail;
         }
+        place += 1;
+    }
+    table
+};
+
+/// Every property's bit.
+const KNOWN: u64 = {
+    let mut known = 0;
+    let mut rest = PropertyId::ALL;
+    while let [id, tail @ ..] = rest {
+        known |= id.bit();
         rest = tail;
     }
-    places
+    known
 };
 
 impl PropertyId {
@@ -247,22 +283,24 @@ struct Seen(u64);
 
 impl Seen {
     #[inline(always)]
-    fn add(&mut self, id: u8, place: Place) -> Result<(), Violation> {
-        let (once, repeated) = PLACES.get(usize::from(id)).copied().unwrap_or((0, 0));
-        if (once | repeated) & place.bit() == 0 {
-            let known = once | repeated != 0;
-            return Err(if known {
-                Violation::PropertyNotAllowed
-            } else {
-                Violation::UnknownProperty
-            });
-        }
-        let bit = 1 << id;
-        if self.0 & bit != 0 && repeated & place.bit() == 0 {
-            return Err(Violation::DuplicateProperty);
+    fn add(&mut self, id: u8, allowed: Allowed) -> Result<(), Violation> {
+        let bit = if id < 64 { 1 << id } else { 0 };
+        if bit & allowed.any & !(self.0 & !allowed.repeated) == 0 {
+            return Err(self.refusal(bit, allowed));
         }
         self.0 |= bit;
         Ok(())
+    }
+
+    #[cold]
+    fn refusal(self, bit: u64, allowed: Allowed) -> Violation {
+        if bit & KNOWN == 0 {
+            Violation::UnknownProperty
+        } else if bit & allowed.any == 0 {
+            Violation::PropertyNotAllowed
+        } else {
+            Violation::DuplicateProperty
+        }
     }
 
     #[inline(always)]
@@ -336,11 +374,16 @@ impl<'a> Properties<'a> {
         Properties { list: List::new(properties), seen: Seen(seen) }
     }
 
-    /// The properties of a list, wherever they may stand.
+    /// The properties of a list, wherever they may stand; `None` where one is repeated that may not be
+    /// anywhere.
     #[cfg(feature = "arbitrary")]
-    pub(crate) fn from_list(list: List<'a, Property<'a>>) -> Properties<'a> {
-        let seen = list.iter().fold(0, |seen, property| seen | property.id().bit());
-        Properties { list, seen: Seen(seen) }
+    pub(crate) fn from_list(list: List<'a, Property<'a>>) -> Option<Properties<'a>> {
+        let repeated = PropertyId::UserProperty.bit() | PropertyId::SubscriptionIdentifier.bit();
+        let mut seen = Seen(0);
+        for property in list {
+            seen.add(u8::from(property.id()), Allowed { any: KNOWN, repeated }).ok()?;
+        }
+        Some(Properties { list, seen })
     }
 
     /// Whether there are none.
@@ -410,13 +453,14 @@ impl<'a> Properties<'a> {
 
     fn read_block(block: &'a [u8], place: Place) -> Result<Properties<'a>, nom::Err<DecodeError>> {
         let strings = Strings::new(block);
+        let allowed = place.allowed();
         let mut seen = Seen(0);
         let mut rest = block;
         while let Some((&id, value)) = rest.split_first() {
             if id >= 0x80 {
                 read::varint(rest)?;
             }
-            if let Err(violation) = seen.add(id, place) {
+            if let Err(violation) = seen.add(id, allowed) {
                 return Err(fail(violation, rest));
             }
             (rest, _) = Property::value(id, strings, value)?;
@@ -438,14 +482,31 @@ impl<'a> Properties<'a> {
     }
 
     fn checked_len(&self, place: Place) -> Result<usize, Violation> {
-        let mut seen = Seen(0);
-        let mut len = 0;
-        for property in self.iter() {
-            seen.add(u8::from(property.id()), place)?;
-            len += property.encoded_len()?;
+        self.seen.check_authentication(place)?;
+        match self.list.wire() {
+            // What was validated for one place needs a second look only where another allows less.
+            Some(wire) => {
+                let Allowed { any, repeated } = place.allowed();
+                let once = PropertyId::SubscriptionIdentifier.bit() & !repeated;
+                if self.seen.0 & (!any | once) != 0 {
+                    self.sum_of_lengths(place)?;
+                }
+                Ok(wire.rest.len())
+            }
+            None => self.sum_of_lengths(place),
         }
-        seen.check_authentication(place)?;
-        Ok(len)
+    }
+
+    #[inline(always)]
+    fn sum_of_lengths(&self, place: Place) -> Result<usize, Violation> {
+        let allowed = place.allowed();
+        let mut seen = Seen(0);
+        let mut sum: usize = 0;
+        for property in self.iter() {
+            seen.add(u8::from(property.id()), allowed)?;
+            sum = sum.saturating_add(property.encoded_len()?);
+        }
+        Ok(sum)
     }
 
     /// Writes them without the length before them.

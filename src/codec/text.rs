@@ -27,8 +27,13 @@ const fn not_plain(word: u64) -> u64 {
     (word & HIGH_BITS) | any_zero(word) | any_zero((word & !DIFFERENCE) ^ HASH)
 }
 
-/// Whether `test` is not zero for some word of `bytes`. Words may overlap; what fills up the last one
-/// is bytes of the same string, or `A`, which no test here objects to.
+#[inline(always)]
+fn half_word(bytes: [u8; 4]) -> u64 {
+    u64::from(u32::from_ne_bytes(bytes))
+}
+
+/// Whether `test` is not zero for some word of `bytes`. Words overlap or repeat bytes where their
+/// number is not a multiple of eight.
 #[inline(always)]
 fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
     if let Some(last) = bytes.last_chunk::<8>() {
@@ -40,16 +45,18 @@ fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
         }
         return found != 0;
     }
-    let mut word = [b'A'; 8];
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let low = u64::from(u32::from_ne_bytes(*first));
-        let high = u64::from(u32::from_ne_bytes(*last));
-        return test(high << 32 | low) != 0;
-    }
-    for (to, from) in word.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    test(u64::from_ne_bytes(word)) != 0
+    let word = match *bytes {
+        [] => return false,
+        [a] => half_word([a; 4]),
+        [a, b] => half_word([a, b, a, b]),
+        [a, b, c] => half_word([a, b, c, c]),
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => half_word(*first) | half_word(*last) << 32,
+            _ => return false,
+        },
+    };
+    // Where only half of the word is used, the other half says nothing: double it.
+    test(if bytes.len() < 4 { word | word << 32 } else { word }) != 0
 }
 
 /// Whether `bytes` are ASCII without U+0000, `+` and `#`: fit for every topic name and filter.

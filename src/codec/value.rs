@@ -293,12 +293,12 @@ impl<'a> Value<'a> for SubscriptionIdentifier {
 
     #[inline(always)]
     fn encoded_len(&self) -> Result<usize, Violation> {
-        Ok(varint_len(self.get()))
+        Ok(varint_len(self.get() as usize))
     }
 
     #[inline(always)]
     fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.varint(self.get())
+        out.varint(self.get() as usize)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Writing fields: into a slice, or into any `BufMut`.
 
-use super::framing::MAXIMUM_REMAINING_LENGTH;
-use super::{EncodeError, Violation};
+use super::Violation;
 
 /// Where encoded bytes go. `None`: no room, which the length computed before rules out.
 pub(crate) trait Sink {
@@ -32,7 +31,7 @@ pub(crate) trait Sink {
 
     /// A variable byte integer in its shortest form, section 1.5.5. [MQTT-1.5.5-1]
     #[inline(always)]
-    fn varint(&mut self, value: u32) -> Option<()> {
+    fn varint(&mut self, value: usize) -> Option<()> {
         let [b0, b1, b2, b3] = septets(value);
         match value {
             0..=0x7F => self.array([b0]),
@@ -44,7 +43,7 @@ pub(crate) trait Sink {
 
     /// The fixed header, section 2.2.
     #[inline(always)]
-    fn fixed_header(&mut self, first_byte: u8, remaining_length: u32) -> Option<()> {
+    fn fixed_header(&mut self, first_byte: u8, remaining_length: usize) -> Option<()> {
         if remaining_length < 0x80 {
             let [low, ..] = septets(remaining_length);
             return self.array([first_byte, low]);
@@ -56,8 +55,8 @@ pub(crate) trait Sink {
 
 /// Seven bits a byte, least significant first.
 #[inline(always)]
-fn septets(value: u32) -> [u8; 4] {
-    let [b0, b1, b2, b3] = value.to_le_bytes();
+fn septets(value: usize) -> [u8; 4] {
+    let [b0, b1, b2, b3, ..] = value.to_le_bytes();
     [b0 & 0x7F, (b1 << 1 | b0 >> 7) & 0x7F, (b2 << 2 | b1 >> 6) & 0x7F, (b3 << 3 | b2 >> 5) & 0x7F]
 }
 
@@ -85,7 +84,7 @@ impl Sink for SliceSink<'_> {
     #[inline(always)]
     fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
         let (to, free) = core::mem::take(&mut self.free).split_at_mut_checked(bytes.len())?;
-        to.copy_from_slice(bytes);
+        copy(to, bytes);
         self.free = free;
         Some(())
     }
@@ -126,11 +125,25 @@ pub(crate) fn string_len(string: &str) -> Result<usize, Violation> {
     Ok(2 + string.len())
 }
 
-/// The remaining length, where the fixed header can say it.
+/// Copies between slices of one length; short ones without a call.
 #[inline(always)]
-pub(crate) fn remaining_length(len: usize) -> Result<u32, EncodeError> {
-    match u32::try_from(len) {
-        Ok(len) if len <= MAXIMUM_REMAINING_LENGTH => Ok(len),
-        _ => Err(EncodeError::PacketTooLong),
+fn copy(to: &mut [u8], from: &[u8]) {
+    match from.len() {
+        17..=32 => copy_ends::<16>(to, from),
+        8..=16 => copy_ends::<8>(to, from),
+        4..=7 => copy_ends::<4>(to, from),
+        2..=3 => copy_ends::<2>(to, from),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// Copies `N` to `2 * N` bytes as two pieces of `N` that may overlap.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk::<N>()) {
+        *to = *from;
     }
 }

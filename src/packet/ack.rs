@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Lengths, Packet, PacketType, only_in_v5};
+use super::{Encode, Lengths, PacketType, only_in_v5};
 use crate::codec::{DecodeError, EncodeError, Field, Place, Properties, Sink, Violation, field};
 use crate::packet_id::PacketId;
 use crate::reason::ReasonCode;
@@ -41,63 +41,57 @@ impl<'a> Ack<'a> {
     pub const fn new(packet_id: PacketId) -> Ack<'a> {
         Ack { packet_id, reason_code: ReasonCode::Success, properties: Properties::EMPTY }
     }
+}
 
+/// One of the four packets of this shape.
+pub(super) struct Typed<'a> {
+    pub(super) packet_type: PacketType,
+    pub(super) ack: &'a Ack<'a>,
+}
+
+impl Encode for Typed<'_> {
     #[inline(always)]
-    pub(super) fn measure(
-        &self,
-        packet_type: PacketType,
-        version: Version,
-    ) -> Result<Lengths, EncodeError> {
-        if self.reason_code == ReasonCode::Success && self.properties.is_empty() {
-            return Ok(Lengths { remaining: 2, ..Lengths::EMPTY });
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+        if self.ack.reason_code == ReasonCode::Success && self.ack.properties.is_empty() {
+            return Ok(Lengths::remaining(2));
         }
-        self.measure_long(packet_type, version)
+        self.measure_long(version)
     }
 
+    #[inline(always)]
+    fn write(&self, _version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        if lengths.remaining == 2 {
+            let [high, low] = self.ack.packet_id.get().to_be_bytes();
+            return out.array([self.packet_type.first_byte(), 2, high, low]);
+        }
+        self.write_long(lengths, out)
+    }
+}
+
+impl Typed<'_> {
     #[cold]
-    fn measure_long(
-        &self,
-        packet_type: PacketType,
-        version: Version,
-    ) -> Result<Lengths, EncodeError> {
-        only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
+    fn measure_long(&self, version: Version) -> Result<Lengths, EncodeError> {
+        let Ack { reason_code, properties, .. } = self.ack;
+        only_in_v5(!properties.is_empty(), Field::Properties, version)?;
         only_in_v5(true, Field::ReasonCode, version)?;
-        if !self.reason_code.is_allowed_in(packet_type) {
+        if !reason_code.is_allowed_in(self.packet_type) {
             return Err(Violation::ReasonCodeNotListed.into());
         }
-        if self.properties.is_empty() {
-            return Ok(Lengths { remaining: 3, ..Lengths::EMPTY });
+        if properties.is_empty() {
+            return Ok(Lengths::remaining(3));
         }
-        Lengths::new(3, self.properties.encoded_len(Place::Packet(packet_type))?, true)
-    }
-
-    #[inline(always)]
-    pub(super) fn write(
-        &self,
-        packet_type: PacketType,
-        lengths: Lengths,
-        out: &mut impl Sink,
-    ) -> Option<()> {
-        if lengths.remaining == 2 {
-            let [high, low] = self.packet_id.get().to_be_bytes();
-            return out.array([packet_type.first_byte(), 2, high, low]);
-        }
-        self.write_long(packet_type, lengths, out)
+        let properties = properties.encoded_len(Place::Packet(self.packet_type))?;
+        Lengths::new(3, properties, version)
     }
 
     #[cold]
-    fn write_long(
-        &self,
-        packet_type: PacketType,
-        lengths: Lengths,
-        out: &mut impl Sink,
-    ) -> Option<()> {
-        lengths.write_fixed_header(packet_type, out)?;
-        out.u16(self.packet_id.get())?;
-        out.u8(u8::from(self.reason_code))?;
+    fn write_long(&self, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        let Ack { packet_id, reason_code, properties } = self.ack;
+        out.fixed_header(self.packet_type.first_byte(), lengths.remaining)?;
+        out.u16(packet_id.get())?;
+        out.u8(u8::from(*reason_code))?;
         if lengths.remaining > 3 {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+            lengths.write_properties(properties, out)?;
         }
         Some(())
     }
@@ -107,17 +101,16 @@ impl<'a> Ack<'a> {
 pub(super) fn decode<'a, const V5: bool>(
     body: &'a [u8],
     packet_type: PacketType,
-    packet: fn(Ack<'a>) -> Packet<'a>,
-) -> Result<Packet<'a>, DecodeError> {
+) -> Result<Ack<'a>, DecodeError> {
     let (i, packet_id) = field::packet_id(body)?;
     if i.is_empty() {
-        return Ok(packet(Ack::new(packet_id)));
+        return Ok(Ack::new(packet_id));
     }
     if !V5 {
         return Err(DecodeError::new(Violation::TrailingBytes, i));
     }
     let (reason_code, properties) = reason_and_properties(i, packet_type)?;
-    Ok(packet(Ack { packet_id, reason_code, properties }))
+    Ok(Ack { packet_id, reason_code, properties })
 }
 
 /// The end of acknowledgements and of DISCONNECT in 5.0: a reason code, and after it properties unless

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Lengths, Packet, PacketType, only_in_v5};
+use super::{Encode, Lengths, PacketType, only_in_v5};
 use crate::codec::{DecodeError, EncodeError, Field, Place, Properties, Sink, Violation, field};
 use crate::reason::ReasonCode;
 use crate::version::Version;
@@ -35,24 +35,25 @@ impl<'a> Auth<'a> {
     pub const fn new(reason_code: ReasonCode, properties: &'a [crate::Property<'a>]) -> Auth<'a> {
         Auth { reason_code, properties: Properties::new(properties) }
     }
+}
 
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+impl Encode for Auth<'_> {
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(true, Field::Auth, version)?;
         if !self.reason_code.is_allowed_in(PacketType::Auth) {
             return Err(Violation::ReasonCodeNotListed.into()); // [MQTT-3.15.2-1]
         }
-        Lengths::new(1, self.properties.encoded_len(Place::Packet(PacketType::Auth))?, true)
+        Lengths::new(1, self.properties.encoded_len(Place::Packet(PacketType::Auth))?, version)
     }
 
-    pub(super) fn write(&self, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        lengths.write_fixed_header(PacketType::Auth, out)?;
+    fn write(&self, _version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(PacketType::Auth.first_byte(), lengths.remaining)?;
         out.u8(u8::from(self.reason_code))?;
-        out.varint(lengths.properties)?;
-        self.properties.write(out)
+        lengths.write_properties(&self.properties, out)
     }
 }
 
-pub(super) fn decode(body: &[u8]) -> Result<Packet<'_>, DecodeError> {
+pub(super) fn decode(body: &[u8]) -> Result<Auth<'_>, DecodeError> {
     // Empty, it would mean success; but then the mandatory method is missing, section 3.15.2.2.2.
     if body.is_empty() {
         return Err(DecodeError::new(Violation::AuthenticationMethodMissing, body));
@@ -63,7 +64,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Packet<'_>, DecodeError> {
     };
     let (rest, properties) = Properties::read(rest, Place::Packet(PacketType::Auth))?;
     field::end(rest)?;
-    Ok(Packet::Auth(Auth { reason_code, properties }))
+    Ok(Auth { reason_code, properties })
 }
 
 impl fmt::Display for Auth<'_> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Lengths, Packet, PacketType, not_in_version, only_in_v5};
+use super::{Encode, Lengths, PacketType, not_in_version, only_in_v5};
 use crate::codec::{DecodeError, EncodeError, Field, Place, Properties, Sink, Violation, field};
 use crate::reason::ReasonCode;
 use crate::version::Version;
@@ -42,8 +42,10 @@ impl<'a> ConnAck<'a> {
     pub const fn refused(reason_code: ReasonCode) -> ConnAck<'a> {
         ConnAck { session_present: false, reason_code, properties: Properties::EMPTY }
     }
+}
 
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+impl Encode for ConnAck<'_> {
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         if version == Version::V3_1 && self.session_present {
             return Err(not_in_version(Field::SessionPresent, version));
@@ -59,21 +61,15 @@ impl<'a> ConnAck<'a> {
             return Err(Violation::SessionPresentOnRefusal.into()); // [MQTT-3.2.2-4] [MQTT-3.2.2-6]
         }
         let properties = self.properties.encoded_len(Place::Packet(PacketType::ConnAck))?;
-        Lengths::new(2, properties, version.has_properties())
+        Lengths::new(2, properties, version)
     }
 
-    pub(super) fn write(
-        &self,
-        version: Version,
-        lengths: Lengths,
-        out: &mut impl Sink,
-    ) -> Option<()> {
-        lengths.write_fixed_header(PacketType::ConnAck, out)?;
+    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(PacketType::ConnAck.first_byte(), lengths.remaining)?;
         let code = self.reason_code.connack_code(version)?;
         out.array([u8::from(self.session_present), code])?;
         if version.has_properties() {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+            lengths.write_properties(&self.properties, out)?;
         }
         Some(())
     }
@@ -82,7 +78,7 @@ impl<'a> ConnAck<'a> {
 pub(super) fn decode<const V5: bool>(
     body: &[u8],
     version: Version,
-) -> Result<Packet<'_>, DecodeError> {
+) -> Result<ConnAck<'_>, DecodeError> {
     let (i, flags) = field::u8(body)?;
     // In 3.1 the whole byte is reserved and not used.
     let flags = if version == Version::V3_1 { 0 } else { flags };
@@ -103,7 +99,7 @@ pub(super) fn decode<const V5: bool>(
         (rest, Properties::EMPTY)
     };
     field::end(i)?;
-    Ok(Packet::ConnAck(ConnAck { session_present, reason_code, properties }))
+    Ok(ConnAck { session_present, reason_code, properties })
 }
 
 impl fmt::Display for ConnAck<'_> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Lengths, Packet, PacketType, not_in_version, only_in_v5};
+use super::{Encode, Lengths, PacketType, not_in_version, only_in_v5};
 use crate::codec::{
     DecodeError, EncodeError, Field, Frame, Parsed, Place, Properties, Sink, Strings, Violation,
     fail, field, varint_len,
@@ -120,7 +120,36 @@ impl<'a> Connect<'a> {
         if valid { None } else { Some(ReasonCode::ClientIdentifierNotValid) }
     }
 
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+    fn flags(&self) -> u8 {
+        let will = self.will.as_ref().map_or(0, |will| {
+            let retain = if will.retain { WILL_RETAIN } else { 0 };
+            WILL | u8::from(will.qos) << WILL_QOS_SHIFT | retain
+        });
+        let user_name = if self.user_name.is_some() { USER_NAME } else { 0 };
+        let password = if self.password.is_some() { PASSWORD } else { 0 };
+        let clean_start = if self.clean_start { CLEAN_START } else { 0 };
+        user_name | password | will | clean_start
+    }
+}
+
+impl Will<'_> {
+    /// The bytes of its fields, and of its properties without their length.
+    fn measure(&self, version: Version) -> Result<(usize, usize), EncodeError> {
+        only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
+        if self.topic.is_empty() {
+            return Err(Violation::EmptyTopicName.into());
+        }
+        let fields = field::binary_len(self.topic.as_bytes())? + field::binary_len(self.payload)?;
+        if !version.has_properties() {
+            return Ok((fields, 0));
+        }
+        let properties = self.properties.encoded_len(Place::Will)?;
+        Ok((fields + varint_len(properties) + properties, properties))
+    }
+}
+
+impl Encode for Connect<'_> {
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         if version != self.version {
             return Err(not_in_version(Field::Connect, version));
         }
@@ -144,12 +173,12 @@ impl<'a> Connect<'a> {
         if let Some(password) = self.password {
             fields += field::binary_len(password)?;
         }
-        let lengths = Lengths::new(fields, properties, v5)?;
+        let lengths = Lengths::new(fields, properties, version)?;
         Ok(Lengths { will_properties, ..lengths })
     }
 
-    pub(super) fn write(&self, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        lengths.write_fixed_header(PacketType::Connect, out)?;
+    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(PacketType::Connect.first_byte(), lengths.remaining)?;
         let [high, low] = self.keep_alive.to_be_bytes();
         let (level, flags) = (self.version.level(), self.flags());
         match self.version {
@@ -157,14 +186,12 @@ impl<'a> Connect<'a> {
             Version::V3_1_1 | Version::V5_0 => out.array(*b"\x00\x04MQTT")?,
         }
         out.array([level, flags, high, low])?;
-        let v5 = self.version.has_properties();
-        if v5 {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+        if version.has_properties() {
+            lengths.write_properties(&self.properties, out)?;
         }
         out.binary(self.client_id.as_bytes())?;
         if let Some(will) = &self.will {
-            if v5 {
+            if version.has_properties() {
                 out.varint(lengths.will_properties)?;
                 will.properties.write(out)?;
             }
@@ -179,36 +206,10 @@ impl<'a> Connect<'a> {
         }
         Some(())
     }
-
-    fn flags(&self) -> u8 {
-        let will = self.will.as_ref().map_or(0, |will| {
-            let retain = if will.retain { WILL_RETAIN } else { 0 };
-            WILL | u8::from(will.qos) << WILL_QOS_SHIFT | retain
-        });
-        let user_name = if self.user_name.is_some() { USER_NAME } else { 0 };
-        let password = if self.password.is_some() { PASSWORD } else { 0 };
-        let clean_start = if self.clean_start { CLEAN_START } else { 0 };
-        user_name | password | will | clean_start
-    }
 }
 
-impl Will<'_> {
-    /// The bytes of its fields, and of its properties without their length.
-    fn measure(&self, version: Version) -> Result<(usize, u32), EncodeError> {
-        only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
-        if self.topic.is_empty() {
-            return Err(Violation::EmptyTopicName.into());
-        }
-        let fields = field::binary_len(self.topic.as_bytes())? + field::binary_len(self.payload)?;
-        if !version.has_properties() {
-            return Ok((fields, 0));
-        }
-        let properties = field::remaining_length(self.properties.encoded_len(Place::Will)?)?;
-        Ok((fields + varint_len(properties) + properties as usize, properties))
-    }
-}
-
-pub(super) fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+#[inline(always)]
+pub(super) fn decode(frame: Frame<'_>) -> Result<Connect<'_>, DecodeError> {
     let (i, version) = protocol(frame.body())?;
     check_header(frame, version)?;
     let (after_flags, flags) = field::u8(i)?;
@@ -245,7 +246,7 @@ pub(super) fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
         (i, None)
     };
     field::end(i)?;
-    Ok(Packet::Connect(Connect {
+    Ok(Connect {
         version,
         clean_start: flags & CLEAN_START != 0,
         keep_alive,
@@ -254,7 +255,7 @@ pub(super) fn decode(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
         will,
         user_name,
         password,
-    }))
+    })
 }
 
 /// Protocol name and level, sections 3.1.2.1 and 3.1.2.2.

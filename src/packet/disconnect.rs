@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::ack::reason_and_properties;
-use super::{Lengths, Packet, PacketType, only_in_v5};
+use super::{Encode, Lengths, PacketType, only_in_v5};
 use crate::codec::{DecodeError, EncodeError, Field, Place, Properties, Sink, Violation, field};
 use crate::reason::ReasonCode;
 use crate::version::Version;
@@ -40,8 +40,10 @@ impl Disconnect<'_> {
     pub const fn new(reason_code: ReasonCode) -> Self {
         Disconnect { reason_code, properties: Properties::EMPTY }
     }
+}
 
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+impl Encode for Disconnect<'_> {
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         only_in_v5(self.reason_code != ReasonCode::Success, Field::ReasonCode, version)?;
         if !self.reason_code.is_allowed_in(PacketType::Disconnect) {
@@ -49,34 +51,33 @@ impl Disconnect<'_> {
         }
         match (self.properties.is_empty(), self.reason_code) {
             (true, ReasonCode::NORMAL_DISCONNECTION) => Ok(Lengths::EMPTY),
-            (true, _) => Ok(Lengths { remaining: 1, ..Lengths::EMPTY }),
+            (true, _) => Ok(Lengths::remaining(1)),
             (false, _) => {
                 let place = Place::Packet(PacketType::Disconnect);
-                Lengths::new(1, self.properties.encoded_len(place)?, true)
+                Lengths::new(1, self.properties.encoded_len(place)?, version)
             }
         }
     }
 
-    pub(super) fn write(&self, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        lengths.write_fixed_header(PacketType::Disconnect, out)?;
+    fn write(&self, _version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(PacketType::Disconnect.first_byte(), lengths.remaining)?;
         if lengths.remaining > 0 {
             out.u8(u8::from(self.reason_code))?;
         }
         if lengths.remaining > 1 {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+            lengths.write_properties(&self.properties, out)?;
         }
         Some(())
     }
 }
 
-pub(super) fn decode<const V5: bool>(body: &[u8]) -> Result<Packet<'_>, DecodeError> {
+pub(super) fn decode<const V5: bool>(body: &[u8]) -> Result<Disconnect<'_>, DecodeError> {
     if body.is_empty() || !V5 {
         field::end(body)?;
-        return Ok(Packet::Disconnect(Disconnect::NORMAL));
+        return Ok(Disconnect::NORMAL);
     }
     let (reason_code, properties) = reason_and_properties(body, PacketType::Disconnect)?;
-    Ok(Packet::Disconnect(Disconnect { reason_code, properties }))
+    Ok(Disconnect { reason_code, properties })
 }
 
 impl fmt::Display for Disconnect<'_> {

@@ -31,7 +31,8 @@ pub use unsubscribe::Unsubscribe;
 #[cfg(feature = "alloc")]
 use crate::codec::BufSink;
 use crate::codec::{
-    DecodeError, EncodeError, Field, Frame, Sink, SliceSink, Violation, field, varint_len,
+    DecodeError, EncodeError, Field, Frame, MAXIMUM_REMAINING_LENGTH, Properties, Sink, SliceSink,
+    Violation, field, varint_len,
 };
 use crate::version::Version;
 
@@ -94,6 +95,37 @@ pub enum Packet<'a> {
     Auth(Auth<'a>),
 }
 
+/// Runs `$result` with `$packet` bound to what encodes each packet.
+macro_rules! each_packet {
+    ($self:ident, $packet:ident => $result:expr) => {
+        match $self {
+            Packet::Publish($packet) => $result,
+            Packet::PubAck(ack) => each_packet!(@ack PubAck, ack, $packet => $result),
+            Packet::PubRec(ack) => each_packet!(@ack PubRec, ack, $packet => $result),
+            Packet::PubRel(ack) => each_packet!(@ack PubRel, ack, $packet => $result),
+            Packet::PubComp(ack) => each_packet!(@ack PubComp, ack, $packet => $result),
+            Packet::PingReq => each_packet!(@ping PingReq, $packet => $result),
+            Packet::PingResp => each_packet!(@ping PingResp, $packet => $result),
+            Packet::Connect($packet) => $result,
+            Packet::ConnAck($packet) => $result,
+            Packet::Subscribe($packet) => $result,
+            Packet::SubAck($packet) => $result,
+            Packet::Unsubscribe($packet) => $result,
+            Packet::UnsubAck($packet) => $result,
+            Packet::Disconnect($packet) => $result,
+            Packet::Auth($packet) => $result,
+        }
+    };
+    (@ack $name:ident, $ack:ident, $packet:ident => $result:expr) => {{
+        let $packet = ack::Typed { packet_type: PacketType::$name, ack: $ack };
+        $result
+    }};
+    (@ping $name:ident, $packet:ident => $result:expr) => {{
+        let $packet = Ping(PacketType::$name);
+        $result
+    }};
+}
+
 impl<'a> Packet<'a> {
     /// Reads the packet in `frame`. CONNECT says itself which version it is of; all others are read as
     /// of `version`.
@@ -106,15 +138,13 @@ impl<'a> Packet<'a> {
     /// The first rule that the packet breaks.
     #[inline]
     pub fn decode(frame: Frame<'a>, version: Version) -> Result<Packet<'a>, DecodeError> {
-        // Not `map_err`: it would move the packet.
-        let mut result = match version {
+        if frame.first_byte() >> 4 == PacketType::Connect as u8 {
+            return decode_connect(frame);
+        }
+        match version {
             Version::V5_0 => decode::<true>(frame, version),
             Version::V3_1 | Version::V3_1_1 => decode::<false>(frame, version),
-        };
-        if let Err(error) = &mut result {
-            error.located_in(frame);
         }
-        result
     }
 
     /// The packet's type.
@@ -146,7 +176,8 @@ impl<'a> Packet<'a> {
     ///
     /// As [`encode`](Packet::encode).
     pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
-        Ok(self.measure(version)?.packet_size())
+        let lengths = each_packet!(self, packet => packet.measure(version))?;
+        Ok(lengths.packet_size())
     }
 
     /// Writes the packet to the start of `out` and returns how many bytes it took. Nothing is allocated.
@@ -157,12 +188,7 @@ impl<'a> Packet<'a> {
     /// the version cannot carry, or does not fit. What is in `out` then is not to be relied on.
     #[inline]
     pub fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
-        let lengths = self.measure(version)?;
-        let size = lengths.packet_size();
-        match self.write(version, lengths, &mut SliceSink::new(out)) {
-            Some(()) => Ok(size),
-            None => Err(buffer_too_small(size)),
-        }
+        each_packet!(self, packet => packet.encode(version, out))
     }
 
     /// Writes the packet to the end of `out`, as [`encode`](Packet::encode) does.
@@ -176,92 +202,72 @@ impl<'a> Packet<'a> {
         version: Version,
         out: &mut impl bytes::BufMut,
     ) -> Result<(), EncodeError> {
-        let lengths = self.measure(version)?;
-        let size = lengths.packet_size();
-        if out.remaining_mut() < size {
-            return Err(buffer_too_small(size));
-        }
-        self.write(version, lengths, &mut BufSink(out)).ok_or_else(|| buffer_too_small(size))
-    }
-
-    /// Checks the packet and measures it: all that can fail, but for room.
-    #[inline]
-    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
-        match self {
-            Packet::Publish(packet) => packet.measure(version),
-            Packet::PubAck(packet) => packet.measure(PacketType::PubAck, version),
-            Packet::PubRec(packet) => packet.measure(PacketType::PubRec, version),
-            Packet::PubRel(packet) => packet.measure(PacketType::PubRel, version),
-            Packet::PubComp(packet) => packet.measure(PacketType::PubComp, version),
-            Packet::PingReq | Packet::PingResp => Ok(Lengths::EMPTY),
-            Packet::Connect(packet) => packet.measure(version),
-            Packet::ConnAck(packet) => packet.measure(version),
-            Packet::Subscribe(packet) => packet.measure(version),
-            Packet::SubAck(packet) => packet.measure(version),
-            Packet::Unsubscribe(packet) => packet.measure(version),
-            Packet::UnsubAck(packet) => packet.measure(version),
-            Packet::Disconnect(packet) => packet.measure(version),
-            Packet::Auth(packet) => packet.measure(version),
-        }
-    }
-
-    #[inline]
-    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        let v5 = version.has_properties();
-        match self {
-            Packet::Publish(packet) => packet.write(v5, lengths, out),
-            Packet::PubAck(packet) => packet.write(PacketType::PubAck, lengths, out),
-            Packet::PubRec(packet) => packet.write(PacketType::PubRec, lengths, out),
-            Packet::PubRel(packet) => packet.write(PacketType::PubRel, lengths, out),
-            Packet::PubComp(packet) => packet.write(PacketType::PubComp, lengths, out),
-            Packet::PingReq => lengths.write_fixed_header(PacketType::PingReq, out),
-            Packet::PingResp => lengths.write_fixed_header(PacketType::PingResp, out),
-            Packet::Connect(packet) => packet.write(lengths, out),
-            Packet::ConnAck(packet) => packet.write(version, lengths, out),
-            Packet::Subscribe(packet) => packet.write(v5, lengths, out),
-            Packet::SubAck(packet) => packet.write(v5, lengths, out),
-            Packet::Unsubscribe(packet) => packet.write(v5, lengths, out),
-            Packet::UnsubAck(packet) => packet.write(v5, lengths, out),
-            Packet::Disconnect(packet) => packet.write(lengths, out),
-            Packet::Auth(packet) => packet.write(lengths, out),
-        }
+        each_packet!(self, packet => packet.encode_to(version, out))
     }
 }
 
-/// One arm per packet type; each builds its `Packet` where it is returned.
-#[inline]
-fn decode<const V5: bool>(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, DecodeError> {
-    let first = frame.first_byte();
-    let (packet_type, flags) = (first >> 4, first & 0x0F);
-    if packet_type == PacketType::Connect as u8 {
-        return connect::decode(frame);
+/// CONNECT, the one packet that does not depend on the version asked for.
+#[inline(never)]
+fn decode_connect(frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+    match connect::decode(frame) {
+        Ok(packet) => Ok(Packet::Connect(packet)),
+        Err(error) => Err(error.located_in(frame)),
     }
+}
+
+/// Returns the packet that `$decoded` is, built where it is returned (a `map` over large results would
+/// move it), or goes on with the error.
+macro_rules! return_packet {
+    ($name:ident, $decoded:expr) => {
+        match $decoded {
+            Ok(packet) => return Ok(Packet::$name(packet)),
+            Err(error) => error,
+        }
+    };
+}
+
+#[inline(never)]
+fn decode<const V5: bool>(frame: Frame<'_>, version: Version) -> Result<Packet<'_>, DecodeError> {
+    let body = frame.body();
+    let error = match check_header::<V5>(frame, version) {
+        Ok(3) => return_packet!(Publish, publish::decode::<V5>(frame, version)),
+        Ok(4) => return_packet!(PubAck, ack::decode::<V5>(body, PacketType::PubAck)),
+        Ok(5) => return_packet!(PubRec, ack::decode::<V5>(body, PacketType::PubRec)),
+        Ok(6) => return_packet!(PubRel, ack::decode::<V5>(body, PacketType::PubRel)),
+        Ok(7) => return_packet!(PubComp, ack::decode::<V5>(body, PacketType::PubComp)),
+        Ok(2) => return_packet!(ConnAck, connack::decode::<V5>(body, version)),
+        Ok(8) => return_packet!(Subscribe, subscribe::decode::<V5>(body, version)),
+        Ok(9) => return_packet!(SubAck, suback::decode::<V5>(body, version)),
+        Ok(10) => return_packet!(Unsubscribe, unsubscribe::decode::<V5>(body, version)),
+        Ok(11) => return_packet!(UnsubAck, unsuback::decode::<V5>(body)),
+        Ok(14) => return_packet!(Disconnect, disconnect::decode::<V5>(body)),
+        Ok(15) if V5 => return_packet!(Auth, auth::decode(body)),
+        Ok(ping @ (12 | 13)) => match field::end(body) {
+            Ok(()) if ping == 12 => return Ok(Packet::PingReq),
+            Ok(()) => return Ok(Packet::PingResp),
+            Err(error) => error,
+        },
+        Ok(_) => DecodeError::new(Violation::ReservedPacketType, frame.as_bytes()),
+        Err(error) => error,
+    };
+    Err(error.located_in(frame))
+}
+
+/// The packet type, where the fixed header of a packet other than CONNECT is as it must be.
+#[inline(always)]
+fn check_header<const V5: bool>(frame: Frame<'_>, version: Version) -> Result<u8, DecodeError> {
+    let first = frame.first_byte();
+    let packet_type = first >> 4;
     if V5 && !frame.has_minimal_length() {
         return Err(non_minimal_length(frame));
     }
-    if packet_type == PacketType::Publish as u8 {
-        return publish::decode::<V5>(frame, version);
-    }
-    // 3.1 gives these bits no meaning but for DUP on a retry, which changes nothing.
-    if version != Version::V3_1 && flags != PacketType::fixed_flags(packet_type) {
+    // PUBLISH has flags of its own. 3.1 gives the bits no meaning but for DUP on a retry, which changes
+    // nothing.
+    let fixed = packet_type != PacketType::Publish as u8 && version != Version::V3_1;
+    if fixed && first & 0x0F != PacketType::fixed_flags(packet_type) {
         return Err(DecodeError::new(Violation::ReservedFlags, frame.as_bytes())); // [MQTT-2.2.2-2]
     }
-    match packet_type {
-        2 => connack::decode::<V5>(frame.body(), version),
-        4 => ack::decode::<V5>(frame.body(), PacketType::PubAck, Packet::PubAck),
-        5 => ack::decode::<V5>(frame.body(), PacketType::PubRec, Packet::PubRec),
-        6 => ack::decode::<V5>(frame.body(), PacketType::PubRel, Packet::PubRel),
-        7 => ack::decode::<V5>(frame.body(), PacketType::PubComp, Packet::PubComp),
-        8 => subscribe::decode::<V5>(frame.body(), version),
-        9 => suback::decode::<V5>(frame.body(), version),
-        10 => unsubscribe::decode::<V5>(frame.body(), version),
-        11 => unsuback::decode::<V5>(frame.body()),
-        12 => field::end(frame.body()).map(|()| Packet::PingReq),
-        13 => field::end(frame.body()).map(|()| Packet::PingResp),
-        14 => disconnect::decode::<V5>(frame.body()),
-        15 if V5 => auth::decode(frame.body()),
-        _ => Err(DecodeError::new(Violation::ReservedPacketType, frame.as_bytes())),
-    }
+    Ok(packet_type)
 }
 
 /// The remaining length takes more bytes than it needs; it stands after the first byte.
@@ -276,35 +282,88 @@ fn buffer_too_small(size: usize) -> EncodeError {
     EncodeError::BufferTooSmall { needed: u32::try_from(size).unwrap_or(u32::MAX) }
 }
 
+/// What encodes a packet of one shape: first all is checked and measured, then written.
+trait Encode {
+    /// Checks the packet and measures it: all that can fail, but for room.
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError>;
+
+    /// `None`: no room.
+    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()>;
+
+    #[inline(always)]
+    fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        let lengths = self.measure(version)?;
+        let size = lengths.packet_size();
+        match self.write(version, lengths, &mut SliceSink::new(out)) {
+            Some(()) => Ok(size),
+            None => Err(buffer_too_small(size)),
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    fn encode_to(&self, version: Version, out: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
+        let lengths = self.measure(version)?;
+        let size = lengths.packet_size();
+        if out.remaining_mut() < size {
+            return Err(buffer_too_small(size));
+        }
+        self.write(version, lengths, &mut BufSink(out)).ok_or_else(|| buffer_too_small(size))
+    }
+}
+
 /// What measuring a packet found out, for writing it.
 #[derive(Clone, Copy)]
 struct Lengths {
-    remaining: u32,
-    properties: u32,
-    will_properties: u32,
+    remaining: usize,
+    properties: usize,
+    will_properties: usize,
 }
 
 impl Lengths {
-    const EMPTY: Lengths = Lengths { remaining: 0, properties: 0, will_properties: 0 };
+    const EMPTY: Lengths = Lengths::remaining(0);
+
+    /// Of a packet without a property length.
+    #[inline(always)]
+    const fn remaining(remaining: usize) -> Lengths {
+        Lengths { remaining, properties: 0, will_properties: 0 }
+    }
 
     /// Of a packet with `fields` bytes beside its properties; in 5.0 their length stands before them.
     #[inline(always)]
-    fn new(fields: usize, properties: usize, v5: bool) -> Result<Lengths, EncodeError> {
-        let properties = field::remaining_length(properties)?;
-        let properties_len = if v5 { varint_len(properties) + properties as usize } else { 0 };
-        let remaining = field::remaining_length(fields + properties_len)?;
+    fn new(fields: usize, properties: usize, version: Version) -> Result<Lengths, EncodeError> {
+        let property_length = if version.has_properties() { varint_len(properties) } else { 0 };
+        let remaining = fields.saturating_add(property_length).saturating_add(properties);
+        if remaining > MAXIMUM_REMAINING_LENGTH as usize {
+            return Err(EncodeError::PacketTooLong);
+        }
         Ok(Lengths { remaining, properties, will_properties: 0 })
     }
 
+    /// The property length and the properties, of a packet that has them.
     #[inline(always)]
-    fn packet_size(self) -> usize {
-        1 + varint_len(self.remaining) + self.remaining as usize
+    fn write_properties(self, properties: &Properties<'_>, out: &mut impl Sink) -> Option<()> {
+        out.varint(self.properties)?;
+        properties.write(out)
     }
 
-    /// The fixed header of a packet whose type alone says what the flags are.
     #[inline(always)]
-    fn write_fixed_header(self, packet_type: PacketType, out: &mut impl Sink) -> Option<()> {
-        out.fixed_header(packet_type.first_byte(), self.remaining)
+    const fn packet_size(self) -> usize {
+        1 + varint_len(self.remaining) + self.remaining
+    }
+}
+
+/// PINGREQ and PINGRESP, sections 3.12 and 3.13: nothing but a fixed header.
+struct Ping(PacketType);
+
+impl Encode for Ping {
+    #[inline(always)]
+    fn measure(&self, _version: Version) -> Result<Lengths, EncodeError> {
+        Ok(Lengths::EMPTY)
+    }
+
+    #[inline(always)]
+    fn write(&self, _version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(self.0.first_byte(), lengths.remaining)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Lengths, Packet, PacketType, only_in_v5};
+use super::{Encode, Lengths, PacketType, only_in_v5};
 use crate::codec::{
     DecodeError, EncodeError, Field, Frame, Place, Properties, PropertyId, Sink, SliceSink,
     Violation, field,
@@ -126,21 +126,10 @@ impl<'a> Publish<'a> {
     pub fn encode_header(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         let lengths = self.measure(version)?;
         let size = lengths.packet_size() - self.payload.len();
-        match self.write_header(version.has_properties(), lengths, &mut SliceSink::new(out)) {
+        match self.write_header(version, lengths, &mut SliceSink::new(out)) {
             Some(()) => Ok(size),
             None => Err(super::buffer_too_small(size)),
         }
-    }
-
-    #[inline]
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
-        let v5 = version.has_properties();
-        only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
-        self.check_topic()?;
-        let packet_id = if self.delivery == Delivery::AtMostOnce { 0 } else { 2 };
-        let fields = 2 + self.topic.as_bytes().len() + packet_id + self.payload.len();
-        let properties = self.properties.encoded_len(Place::Packet(PacketType::Publish))?;
-        Lengths::new(fields, properties, v5)
     }
 
     /// Only a topic alias can stand for a topic name.
@@ -152,14 +141,8 @@ impl<'a> Publish<'a> {
         Ok(())
     }
 
-    #[inline]
-    pub(super) fn write(&self, v5: bool, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        self.write_header(v5, lengths, out)?;
-        out.bytes(self.payload)
-    }
-
     #[inline(always)]
-    fn write_header(&self, v5: bool, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+    fn write_header(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         let dup = if self.delivery.dup() { DUP } else { 0 };
         let retain = u8::from(self.retain);
         let flags = dup | u8::from(self.delivery.qos()) << 1 | retain;
@@ -168,19 +151,36 @@ impl<'a> Publish<'a> {
         if let Some(packet_id) = self.delivery.packet_id() {
             out.u16(packet_id.get())?;
         }
-        if v5 {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+        if version.has_properties() {
+            lengths.write_properties(&self.properties, out)?;
         }
         Some(())
     }
 }
 
-#[inline]
+impl Encode for Publish<'_> {
+    #[inline(always)]
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+        only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
+        self.check_topic()?;
+        let packet_id = if self.delivery == Delivery::AtMostOnce { 0 } else { 2 };
+        let fields = 2 + self.topic.as_bytes().len() + packet_id + self.payload.len();
+        let properties = self.properties.encoded_len(Place::Packet(PacketType::Publish))?;
+        Lengths::new(fields, properties, version)
+    }
+
+    #[inline(always)]
+    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        self.write_header(version, lengths, out)?;
+        out.bytes(self.payload)
+    }
+}
+
+#[inline(always)]
 pub(super) fn decode<const V5: bool>(
     frame: Frame<'_>,
     version: Version,
-) -> Result<Packet<'_>, DecodeError> {
+) -> Result<Publish<'_>, DecodeError> {
     let flags = frame.first_byte();
     let i = frame.body();
     let (i, topic) = if V5 && matches!(i, [0, 0, ..]) {
@@ -217,7 +217,7 @@ pub(super) fn decode<const V5: bool>(
     if V5 && publish.check_topic().is_err() {
         return Err(DecodeError::new(Violation::EmptyTopicNameWithoutAlias, frame.body()));
     }
-    Ok(Packet::Publish(publish))
+    Ok(publish)
 }
 
 impl fmt::Display for Publish<'_> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Lengths, Packet, PacketType, not_in_version, only_in_v5};
+use super::{Encode, Lengths, PacketType, not_in_version, only_in_v5};
 use crate::codec::{
     DecodeError, EncodeError, Field, Item, List, Place, Properties, Sink, Violation, Wire, field,
     sealed,
@@ -53,8 +53,10 @@ impl<'a> SubAck<'a> {
     pub const fn new(packet_id: PacketId, reason_codes: &'a [ReasonCode]) -> SubAck<'a> {
         SubAck { packet_id, properties: Properties::EMPTY, reason_codes: List::new(reason_codes) }
     }
+}
 
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+impl Encode for SubAck<'_> {
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         let mut fields = 2;
         for code in self.reason_codes {
@@ -70,15 +72,14 @@ impl<'a> SubAck<'a> {
             return Err(Violation::NoReasonCodes.into());
         }
         let properties = self.properties.encoded_len(Place::Packet(PacketType::SubAck))?;
-        Lengths::new(fields, properties, version.has_properties())
+        Lengths::new(fields, properties, version)
     }
 
-    pub(super) fn write(&self, v5: bool, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        lengths.write_fixed_header(PacketType::SubAck, out)?;
+    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(PacketType::SubAck.first_byte(), lengths.remaining)?;
         out.u16(self.packet_id.get())?;
-        if v5 {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+        if version.has_properties() {
+            lengths.write_properties(&self.properties, out)?;
         }
         self.reason_codes.iter().try_for_each(|code| out.u8(u8::from(code)))
     }
@@ -87,7 +88,7 @@ impl<'a> SubAck<'a> {
 pub(super) fn decode<const V5: bool>(
     body: &[u8],
     version: Version,
-) -> Result<Packet<'_>, DecodeError> {
+) -> Result<SubAck<'_>, DecodeError> {
     let (i, packet_id) = field::packet_id(body)?;
     let (codes, properties) = if V5 {
         Properties::read(i, Place::Packet(PacketType::SubAck))?
@@ -96,7 +97,7 @@ pub(super) fn decode<const V5: bool>(
     };
     let reason_codes =
         reason_codes(codes, version, |code| ReasonCode::from_suback_code(code, version))?;
-    Ok(Packet::SubAck(SubAck { packet_id, properties, reason_codes }))
+    Ok(SubAck { packet_id, properties, reason_codes })
 }
 
 /// One reason code for each topic filter, all of which `known` must know.

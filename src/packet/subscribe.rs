@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Lengths, Packet, PacketType, only_in_v5};
+use super::{Encode, Lengths, PacketType, only_in_v5};
 use crate::codec::{
     DecodeError, EncodeError, Field, Item, List, Parsed, Place, Properties, Sink, Violation, Wire,
     fail, field, sealed,
@@ -198,26 +198,27 @@ impl<'a> Subscribe<'a> {
     pub const fn new(packet_id: PacketId, filters: &'a [Subscription<'a>]) -> Subscribe<'a> {
         Subscribe { packet_id, properties: Properties::EMPTY, filters: List::new(filters) }
     }
+}
 
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+impl Encode for Subscribe<'_> {
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         let mut fields = 2;
         for filter in self.filters {
-            fields += filter.encoded_len(version)?;
+            fields = filter.encoded_len(version)?.saturating_add(fields);
         }
         if fields == 2 {
             return Err(Violation::NoTopicFilters.into()); // [MQTT-3.8.3-3]
         }
         let properties = self.properties.encoded_len(Place::Packet(PacketType::Subscribe))?;
-        Lengths::new(fields, properties, version.has_properties())
+        Lengths::new(fields, properties, version)
     }
 
-    pub(super) fn write(&self, v5: bool, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        lengths.write_fixed_header(PacketType::Subscribe, out)?;
+    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(PacketType::Subscribe.first_byte(), lengths.remaining)?;
         out.u16(self.packet_id.get())?;
-        if v5 {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+        if version.has_properties() {
+            lengths.write_properties(&self.properties, out)?;
         }
         for filter in self.filters {
             out.binary(filter.filter.as_bytes())?;
@@ -230,7 +231,7 @@ impl<'a> Subscribe<'a> {
 pub(super) fn decode<const V5: bool>(
     body: &[u8],
     version: Version,
-) -> Result<Packet<'_>, DecodeError> {
+) -> Result<Subscribe<'_>, DecodeError> {
     let (i, packet_id) = field::packet_id(body)?;
     let (filters, properties) = if V5 {
         Properties::read(i, Place::Packet(PacketType::Subscribe))?
@@ -251,7 +252,7 @@ pub(super) fn decode<const V5: bool>(
         i = rest;
     }
     let filters = List::from_wire(Wire::new(filters, version));
-    Ok(Packet::Subscribe(Subscribe { packet_id, properties, filters }))
+    Ok(Subscribe { packet_id, properties, filters })
 }
 
 impl fmt::Display for Subscribe<'_> {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::suback::reason_codes;
-use super::{Lengths, Packet, PacketType, only_in_v5};
+use super::{Encode, Lengths, PacketType, only_in_v5};
 use crate::codec::{
     DecodeError, EncodeError, Field, List, Place, Properties, Sink, Violation, field,
 };
@@ -43,8 +43,10 @@ impl<'a> UnsubAck<'a> {
     pub const fn new(packet_id: PacketId, reason_codes: &'a [ReasonCode]) -> UnsubAck<'a> {
         UnsubAck { packet_id, properties: Properties::EMPTY, reason_codes: List::new(reason_codes) }
     }
+}
 
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+impl Encode for UnsubAck<'_> {
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         let v5 = version.has_properties();
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         only_in_v5(!self.reason_codes.is_empty(), Field::ReasonCode, version)?;
@@ -59,30 +61,29 @@ impl<'a> UnsubAck<'a> {
             return Err(Violation::NoReasonCodes.into());
         }
         let properties = self.properties.encoded_len(Place::Packet(PacketType::UnsubAck))?;
-        Lengths::new(fields, properties, v5)
+        Lengths::new(fields, properties, version)
     }
 
-    pub(super) fn write(&self, v5: bool, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        lengths.write_fixed_header(PacketType::UnsubAck, out)?;
+    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(PacketType::UnsubAck.first_byte(), lengths.remaining)?;
         out.u16(self.packet_id.get())?;
-        if v5 {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+        if version.has_properties() {
+            lengths.write_properties(&self.properties, out)?;
         }
         self.reason_codes.iter().try_for_each(|code| out.u8(u8::from(code)))
     }
 }
 
-pub(super) fn decode<const V5: bool>(body: &[u8]) -> Result<Packet<'_>, DecodeError> {
+pub(super) fn decode<const V5: bool>(body: &[u8]) -> Result<UnsubAck<'_>, DecodeError> {
     let (i, packet_id) = field::packet_id(body)?;
     if !V5 {
         field::end(i)?;
-        return Ok(Packet::UnsubAck(UnsubAck::new(packet_id, &[])));
+        return Ok(UnsubAck::new(packet_id, &[]));
     }
     let (codes, properties) = Properties::read(i, Place::Packet(PacketType::UnsubAck))?;
     let reason_codes =
         reason_codes(codes, Version::V5_0, |code| ReasonCode::listed(code, PacketType::UnsubAck))?;
-    Ok(Packet::UnsubAck(UnsubAck { packet_id, properties, reason_codes }))
+    Ok(UnsubAck { packet_id, properties, reason_codes })
 }
 
 impl fmt::Display for UnsubAck<'_> {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::subscribe::{check_share, topic_filter};
-use super::{Lengths, Packet, PacketType, only_in_v5};
+use super::{Encode, Lengths, PacketType, only_in_v5};
 use crate::codec::{
     DecodeError, EncodeError, Field, Item, List, Place, Properties, Sink, Violation, Wire, field,
     sealed,
@@ -58,29 +58,30 @@ impl<'a> Unsubscribe<'a> {
     pub const fn new(packet_id: PacketId, filters: &'a [TopicFilter<'a>]) -> Unsubscribe<'a> {
         Unsubscribe { packet_id, properties: Properties::EMPTY, filters: List::new(filters) }
     }
+}
 
-    pub(super) fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
+impl Encode for Unsubscribe<'_> {
+    fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         let mut fields = 2;
         for filter in self.filters {
             if version.has_properties() {
                 check_share(filter, false)?;
             }
-            fields += 2 + filter.as_bytes().len();
+            fields = (2 + filter.as_bytes().len()).saturating_add(fields);
         }
         if fields == 2 {
             return Err(Violation::NoTopicFilters.into()); // [MQTT-3.10.3-2]
         }
         let properties = self.properties.encoded_len(Place::Packet(PacketType::Unsubscribe))?;
-        Lengths::new(fields, properties, version.has_properties())
+        Lengths::new(fields, properties, version)
     }
 
-    pub(super) fn write(&self, v5: bool, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        lengths.write_fixed_header(PacketType::Unsubscribe, out)?;
+    fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
+        out.fixed_header(PacketType::Unsubscribe.first_byte(), lengths.remaining)?;
         out.u16(self.packet_id.get())?;
-        if v5 {
-            out.varint(lengths.properties)?;
-            self.properties.write(out)?;
+        if version.has_properties() {
+            lengths.write_properties(&self.properties, out)?;
         }
         self.filters.iter().try_for_each(|filter| out.binary(filter.as_bytes()))
     }
@@ -89,7 +90,7 @@ impl<'a> Unsubscribe<'a> {
 pub(super) fn decode<const V5: bool>(
     body: &[u8],
     version: Version,
-) -> Result<Packet<'_>, DecodeError> {
+) -> Result<Unsubscribe<'_>, DecodeError> {
     let (i, packet_id) = field::packet_id(body)?;
     let (filters, properties) = if V5 {
         Properties::read(i, Place::Packet(PacketType::Unsubscribe))?
@@ -110,7 +111,7 @@ pub(super) fn decode<const V5: bool>(
         i = rest;
     }
     let filters = List::from_wire(Wire::new(filters, version));
-    Ok(Packet::Unsubscribe(Unsubscribe { packet_id, properties, filters }))
+    Ok(Unsubscribe { packet_id, properties, filters })
 }
 
 impl fmt::Display for Unsubscribe<'_> {
