@@ -56,12 +56,12 @@ fn read(packet: &Packet<'_>) {
     match packet {
         Packet::Publish(publish) => {
             for property in publish.properties {
-                black_box(property);
+                black_box(&property);
             }
         }
         Packet::Subscribe(subscribe) => {
             for filter in subscribe.filters {
-                black_box(filter);
+                black_box(&filter);
             }
         }
         _ => {}

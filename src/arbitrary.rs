@@ -54,7 +54,7 @@ trait LongestList<'a>: Item<'a> {
         }
         let used = bytes.len() - wire.rest.len();
         let bytes = bytes.get(..used).unwrap_or_default();
-        List::from_wire(Wire { rest: bytes, strings: Strings::new(bytes), version })
+        List::from_wire(bytes, version)
     }
 }
 

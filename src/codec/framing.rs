@@ -55,9 +55,13 @@ impl FixedHeader {
     #[inline(always)]
     fn parse(input: &[u8]) -> Result<Option<FixedHeader>, DecodeError> {
         match *input {
-            // Most packets have a one-byte length.
+            // Most packets have a length of one or two bytes.
             [0x10..=0xFF, low @ 0..=0x7F, ..] => {
                 Ok(Some(FixedHeader { remaining_length: usize::from(low), len: 2 }))
+            }
+            [0x10..=0xFF, low, high @ 0..=0x7F, ..] => {
+                let remaining_length = usize::from(low & 0x7F) | usize::from(high) << 7;
+                Ok(Some(FixedHeader { remaining_length, len: 3 }))
             }
             _ => FixedHeader::parse_long(input),
         }

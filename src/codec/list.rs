@@ -19,21 +19,13 @@ pub trait Item<'a>: Copy + sealed::Sealed {
     }
 }
 
-/// Validated wire bytes of items, with what is needed to read them. One type for all items, so that
-/// packets stay covariant in their lifetime.
+/// Validated wire bytes of items that are being read, with what is needed for it. One type for all
+/// items, so that packets stay covariant in their lifetime.
 #[derive(Clone, Copy)]
 pub struct Wire<'a> {
     pub(crate) rest: &'a [u8],
     pub(crate) strings: Strings<'a>,
     pub(crate) version: Version,
-}
-
-impl<'a> Wire<'a> {
-    /// Of items without strings to cut out, validated for that version.
-    #[inline]
-    pub(crate) const fn new(rest: &'a [u8], version: Version) -> Wire<'a> {
-        Wire { rest, strings: Strings::NONE, version }
-    }
 }
 
 pub(crate) mod sealed {
@@ -59,7 +51,9 @@ pub struct List<'a, T>(Repr<'a, T>);
 
 #[derive(Clone, Copy)]
 enum Repr<'a, T> {
-    Wire(Wire<'a>),
+    /// Wire bytes that are UTF-8 as a whole, of 5.0.
+    Text(&'a str),
+    Wire(&'a [u8], Version),
     Slice(&'a [T]),
 }
 
@@ -74,32 +68,49 @@ impl<'a, T: Item<'a>> List<'a, T> {
         List(Repr::Slice(items))
     }
 
-    /// The items in validated wire bytes.
-    #[inline]
-    pub(crate) const fn from_wire(wire: Wire<'a>) -> List<'a, T> {
-        List(Repr::Wire(wire))
+    /// The items in wire bytes that were validated for that version.
+    #[inline(always)]
+    pub(crate) const fn from_wire(bytes: &'a [u8], version: Version) -> List<'a, T> {
+        List(Repr::Wire(bytes, version))
     }
 
-    /// The wire bytes, where there are any.
-    #[inline]
-    pub(crate) const fn wire(self) -> Option<Wire<'a>> {
-        match self.0 {
-            Repr::Wire(wire) => Some(wire),
-            Repr::Slice(_) => None,
+    /// The items in wire bytes of 5.0, with the strings to cut out of them.
+    #[inline(always)]
+    pub(crate) fn from_strings(bytes: &'a [u8], strings: Strings<'a>) -> List<'a, T> {
+        match strings.text() {
+            Some(text) => List(Repr::Text(text)),
+            None => List(Repr::Wire(bytes, Version::V5_0)),
+        }
+    }
+
+    /// The wire bytes, or else the slice.
+    #[inline(always)]
+    pub(crate) const fn wire_or_slice(&self) -> Result<&'a [u8], &'a [T]> {
+        match &self.0 {
+            Repr::Text(text) => Ok(text.as_bytes()),
+            Repr::Wire(bytes, _) => Ok(bytes),
+            Repr::Slice(items) => Err(items),
         }
     }
 
     /// The items, in order.
     #[inline]
     pub fn iter(&self) -> ListIter<'a, T> {
-        ListIter(self.0)
+        ListIter(match self.0 {
+            Repr::Text(text) => {
+                let strings = Strings::of(text);
+                Iter::Wire(Wire { rest: text.as_bytes(), strings, version: Version::V5_0 })
+            }
+            Repr::Wire(rest, version) => Iter::Wire(Wire { rest, strings: Strings::NONE, version }),
+            Repr::Slice(items) => Iter::Slice(items),
+        })
     }
 
     /// How many items there are. Wire bytes are walked through for it.
     #[must_use]
     pub fn len(&self) -> usize {
         match self.0 {
-            Repr::Wire(_) => self.iter().count(),
+            Repr::Text(_) | Repr::Wire(..) => self.iter().count(),
             Repr::Slice(items) => items.len(),
         }
     }
@@ -114,7 +125,13 @@ impl<'a, T: Item<'a>> List<'a, T> {
 
 /// The items of a [`List`].
 #[derive(Clone)]
-pub struct ListIter<'a, T>(Repr<'a, T>);
+pub struct ListIter<'a, T>(Iter<'a, T>);
+
+#[derive(Clone)]
+enum Iter<'a, T> {
+    Wire(Wire<'a>),
+    Slice(&'a [T]),
+}
 
 impl<'a, T: Item<'a>> Iterator for ListIter<'a, T> {
     type Item = T;
@@ -122,8 +139,8 @@ impl<'a, T: Item<'a>> Iterator for ListIter<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            Repr::Wire(wire) => T::next(wire),
-            Repr::Slice(items) => {
+            Iter::Wire(wire) => T::next(wire),
+            Iter::Slice(items) => {
                 let (first, rest) = items.split_first()?;
                 *items = rest;
                 Some(*first)

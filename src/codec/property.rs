@@ -11,7 +11,6 @@ use super::{DecodeError, Violation};
 use crate::packet::PacketType;
 use crate::qos::QoS;
 use crate::topic::TopicName;
-use crate::version::Version;
 
 /// Where properties stand: a packet, or the will inside CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -435,8 +434,13 @@ impl<'a> Properties<'a> {
     }
 
     /// The properties at the start of `i`, with their length before them. [MQTT-2.2.2-1]
-    #[inline(always)]
     pub(crate) fn read(i: &'a [u8], place: Place) -> Parsed<'a, Properties<'a>> {
+        Properties::read_here(i, place)
+    }
+
+    /// As [`read`](Properties::read), where the call would cost: in PUBLISH.
+    #[inline(always)]
+    pub(crate) fn read_here(i: &'a [u8], place: Place) -> Parsed<'a, Properties<'a>> {
         let (rest, len) = read::varint(i)?;
         if len == 0 {
             if let Err(violation) = Seen(0).check_authentication(place) {
@@ -451,6 +455,7 @@ impl<'a> Properties<'a> {
         }
     }
 
+    #[inline(always)]
     fn read_block(block: &'a [u8], place: Place) -> Result<Properties<'a>, nom::Err<DecodeError>> {
         let strings = Strings::new(block);
         let allowed = place.allowed();
@@ -468,7 +473,7 @@ impl<'a> Properties<'a> {
         if let Err(violation) = seen.check_authentication(place) {
             return Err(fail(violation, block));
         }
-        let list = List::from_wire(Wire { rest: block, strings, version: Version::V5_0 });
+        let list = List::from_strings(block, strings);
         Ok(Properties { list, seen })
     }
 
@@ -481,41 +486,54 @@ impl<'a> Properties<'a> {
         self.checked_len(place)
     }
 
+    #[inline]
     fn checked_len(&self, place: Place) -> Result<usize, Violation> {
         self.seen.check_authentication(place)?;
-        match self.list.wire() {
-            // What was validated for one place needs a second look only where another allows less.
-            Some(wire) => {
+        match self.list.wire_or_slice() {
+            Ok(wire) => {
+                // What was validated for one place needs a second look only where another allows less.
                 let Allowed { any, repeated } = place.allowed();
                 let once = PropertyId::SubscriptionIdentifier.bit() & !repeated;
                 if self.seen.0 & (!any | once) != 0 {
-                    self.sum_of_lengths(place)?;
+                    self.iter().try_fold(Sum::new(place), |sum, property| sum.add(&property))?;
                 }
-                Ok(wire.rest.len())
+                Ok(wire.len())
             }
-            None => self.sum_of_lengths(place),
+            Err(properties) => {
+                let sum = properties.iter().try_fold(Sum::new(place), Sum::add)?;
+                Ok(sum.len)
+            }
         }
-    }
-
-    #[inline(always)]
-    fn sum_of_lengths(&self, place: Place) -> Result<usize, Violation> {
-        let allowed = place.allowed();
-        let mut seen = Seen(0);
-        let mut sum: usize = 0;
-        for property in self.iter() {
-            seen.add(u8::from(property.id()), allowed)?;
-            sum = sum.saturating_add(property.encoded_len()?);
-        }
-        Ok(sum)
     }
 
     /// Writes them without the length before them.
     #[inline(always)]
     pub(crate) fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        match self.list.wire() {
-            Some(wire) => out.bytes(wire.rest),
-            None => self.iter().try_for_each(|property| property.write(out)),
+        match self.list.wire_or_slice() {
+            Ok(wire) => out.bytes(wire),
+            Err(properties) => properties.iter().try_for_each(|property| property.write(out)),
         }
+    }
+}
+
+/// The length of properties that are found to be allowed one after the other.
+struct Sum {
+    len: usize,
+    seen: Seen,
+    allowed: Allowed,
+}
+
+impl Sum {
+    #[inline(always)]
+    fn new(place: Place) -> Sum {
+        Sum { len: 0, seen: Seen(0), allowed: place.allowed() }
+    }
+
+    #[inline(always)]
+    fn add(mut self, property: &Property<'_>) -> Result<Sum, Violation> {
+        self.seen.add(u8::from(property.id()), self.allowed)?;
+        self.len = self.len.saturating_add(property.encoded_len()?);
+        Ok(self)
     }
 }
 

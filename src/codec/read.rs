@@ -120,6 +120,16 @@ impl<'a> Strings<'a> {
     pub(crate) const NONE: Strings<'a> = Strings(None);
 
     #[inline]
+    pub(crate) const fn of(text: &'a str) -> Strings<'a> {
+        Strings(Some(text))
+    }
+
+    #[inline]
+    pub(crate) const fn text(self) -> Option<&'a str> {
+        self.0
+    }
+
+    #[inline]
     pub(crate) fn new(block: &'a [u8]) -> Strings<'a> {
         Strings(core::str::from_utf8(block).ok())
     }

@@ -52,15 +52,20 @@ pub(super) struct Typed<'a> {
 impl Encode for Typed<'_> {
     #[inline(always)]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
-        if self.ack.reason_code == ReasonCode::Success && self.ack.properties.is_empty() {
+        if !self.is_rare() {
             return Ok(Lengths::remaining(2));
         }
         self.measure_long(version)
     }
 
     #[inline(always)]
+    fn is_rare(&self) -> bool {
+        self.ack.reason_code != ReasonCode::Success || !self.ack.properties.is_empty()
+    }
+
+    #[inline(always)]
     fn write(&self, _version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
-        if lengths.remaining == 2 {
+        if !self.is_rare() {
             let [high, low] = self.ack.packet_id.get().to_be_bytes();
             return out.array([self.packet_type.first_byte(), 2, high, low]);
         }
@@ -69,7 +74,6 @@ impl Encode for Typed<'_> {
 }
 
 impl Typed<'_> {
-    #[cold]
     fn measure_long(&self, version: Version) -> Result<Lengths, EncodeError> {
         let Ack { reason_code, properties, .. } = self.ack;
         only_in_v5(!properties.is_empty(), Field::Properties, version)?;
@@ -84,7 +88,6 @@ impl Typed<'_> {
         Lengths::new(3, properties, version)
     }
 
-    #[cold]
     fn write_long(&self, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         let Ack { packet_id, reason_code, properties } = self.ack;
         out.fixed_header(self.packet_type.first_byte(), lengths.remaining)?;

@@ -38,6 +38,7 @@ impl<'a> Auth<'a> {
 }
 
 impl Encode for Auth<'_> {
+    #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(true, Field::Auth, version)?;
         if !self.reason_code.is_allowed_in(PacketType::Auth) {
@@ -46,6 +47,7 @@ impl Encode for Auth<'_> {
         Lengths::new(1, self.properties.encoded_len(Place::Packet(PacketType::Auth))?, version)
     }
 
+    #[inline]
     fn write(&self, _version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         out.fixed_header(PacketType::Auth.first_byte(), lengths.remaining)?;
         out.u8(u8::from(self.reason_code))?;

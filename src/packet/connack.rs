@@ -45,6 +45,7 @@ impl<'a> ConnAck<'a> {
 }
 
 impl Encode for ConnAck<'_> {
+    #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         if version == Version::V3_1 && self.session_present {
@@ -64,6 +65,7 @@ impl Encode for ConnAck<'_> {
         Lengths::new(2, properties, version)
     }
 
+    #[inline]
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         out.fixed_header(PacketType::ConnAck.first_byte(), lengths.remaining)?;
         let code = self.reason_code.connack_code(version)?;

@@ -120,6 +120,7 @@ impl<'a> Connect<'a> {
         if valid { None } else { Some(ReasonCode::ClientIdentifierNotValid) }
     }
 
+    #[inline]
     fn flags(&self) -> u8 {
         let will = self.will.as_ref().map_or(0, |will| {
             let retain = if will.retain { WILL_RETAIN } else { 0 };
@@ -134,6 +135,7 @@ impl<'a> Connect<'a> {
 
 impl Will<'_> {
     /// The bytes of its fields, and of its properties without their length.
+    #[inline]
     fn measure(&self, version: Version) -> Result<(usize, usize), EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         if self.topic.is_empty() {
@@ -149,6 +151,7 @@ impl Will<'_> {
 }
 
 impl Encode for Connect<'_> {
+    #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         if version != self.version {
             return Err(not_in_version(Field::Connect, version));
@@ -177,6 +180,7 @@ impl Encode for Connect<'_> {
         Ok(Lengths { will_properties, ..lengths })
     }
 
+    #[inline]
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         out.fixed_header(PacketType::Connect.first_byte(), lengths.remaining)?;
         let [high, low] = self.keep_alive.to_be_bytes();

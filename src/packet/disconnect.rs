@@ -43,6 +43,7 @@ impl Disconnect<'_> {
 }
 
 impl Encode for Disconnect<'_> {
+    #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         only_in_v5(self.reason_code != ReasonCode::Success, Field::ReasonCode, version)?;
@@ -59,6 +60,7 @@ impl Encode for Disconnect<'_> {
         }
     }
 
+    #[inline]
     fn write(&self, _version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         out.fixed_header(PacketType::Disconnect.first_byte(), lengths.remaining)?;
         if lengths.remaining > 0 {

@@ -290,8 +290,28 @@ trait Encode {
     /// `None`: no room.
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()>;
 
+    /// Whether the packet is of a form that deserves a function of its own, so that the common form stays
+    /// in registers.
+    #[inline(always)]
+    fn is_rare(&self) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        if self.is_rare() {
+            return self.encode_apart(version, out);
+        }
+        self.encode_here(version, out)
+    }
+
+    #[inline(never)]
+    fn encode_apart(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        self.encode_here(version, out)
+    }
+
+    #[inline(always)]
+    fn encode_here(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         let lengths = self.measure(version)?;
         let size = lengths.packet_size();
         match self.write(version, lengths, &mut SliceSink::new(out)) {

@@ -170,6 +170,11 @@ impl Encode for Publish<'_> {
     }
 
     #[inline(always)]
+    fn is_rare(&self) -> bool {
+        !self.properties.is_empty()
+    }
+
+    #[inline(always)]
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         self.write_header(version, lengths, out)?;
         out.bytes(self.payload)
@@ -209,7 +214,7 @@ pub(super) fn decode<const V5: bool>(
         None => return Err(DecodeError::new(Violation::QoS3, frame.as_bytes())),
     };
     let (payload, properties) = if V5 {
-        Properties::read(i, Place::Packet(PacketType::Publish))?
+        Properties::read_here(i, Place::Packet(PacketType::Publish))?
     } else {
         (i, Properties::EMPTY)
     };

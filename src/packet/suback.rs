@@ -56,6 +56,7 @@ impl<'a> SubAck<'a> {
 }
 
 impl Encode for SubAck<'_> {
+    #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         let mut fields = 2;
@@ -75,6 +76,7 @@ impl Encode for SubAck<'_> {
         Lengths::new(fields, properties, version)
     }
 
+    #[inline]
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         out.fixed_header(PacketType::SubAck.first_byte(), lengths.remaining)?;
         out.u16(self.packet_id.get())?;
@@ -110,7 +112,7 @@ pub(super) fn reason_codes(
         return Err(DecodeError::new(Violation::NoReasonCodes, codes));
     }
     match codes.iter().position(|code| known(*code).is_none()) {
-        None => Ok(List::from_wire(Wire::new(codes, version))),
+        None => Ok(List::from_wire(codes, version)),
         Some(unknown) => {
             let at = codes.get(unknown..).unwrap_or_default();
             Err(DecodeError::new(Violation::ReasonCodeNotListed, at))

@@ -86,6 +86,7 @@ impl<'a> Subscription<'a> {
         }
     }
 
+    #[inline]
     fn options(&self) -> u8 {
         let no_local = if self.no_local { NO_LOCAL } else { 0 };
         let retain_as_published = if self.retain_as_published { RETAIN_AS_PUBLISHED } else { 0 };
@@ -101,6 +102,7 @@ impl<'a> Subscription<'a> {
     }
 
     /// The bytes it takes, where it may be sent.
+    #[inline]
     fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
         only_in_v5(self.options() & !QOS != 0, Field::SubscriptionOptions, version)?;
         if version.has_properties() {
@@ -201,6 +203,7 @@ impl<'a> Subscribe<'a> {
 }
 
 impl Encode for Subscribe<'_> {
+    #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         let mut fields = 2;
@@ -214,6 +217,7 @@ impl Encode for Subscribe<'_> {
         Lengths::new(fields, properties, version)
     }
 
+    #[inline]
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         out.fixed_header(PacketType::Subscribe.first_byte(), lengths.remaining)?;
         out.u16(self.packet_id.get())?;
@@ -251,7 +255,7 @@ pub(super) fn decode<const V5: bool>(
         }
         i = rest;
     }
-    let filters = List::from_wire(Wire::new(filters, version));
+    let filters = List::from_wire(filters, version);
     Ok(Subscribe { packet_id, properties, filters })
 }
 

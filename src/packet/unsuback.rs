@@ -46,6 +46,7 @@ impl<'a> UnsubAck<'a> {
 }
 
 impl Encode for UnsubAck<'_> {
+    #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         let v5 = version.has_properties();
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
@@ -64,6 +65,7 @@ impl Encode for UnsubAck<'_> {
         Lengths::new(fields, properties, version)
     }
 
+    #[inline]
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         out.fixed_header(PacketType::UnsubAck.first_byte(), lengths.remaining)?;
         out.u16(self.packet_id.get())?;

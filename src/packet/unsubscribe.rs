@@ -61,6 +61,7 @@ impl<'a> Unsubscribe<'a> {
 }
 
 impl Encode for Unsubscribe<'_> {
+    #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
         let mut fields = 2;
@@ -77,6 +78,7 @@ impl Encode for Unsubscribe<'_> {
         Lengths::new(fields, properties, version)
     }
 
+    #[inline]
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         out.fixed_header(PacketType::Unsubscribe.first_byte(), lengths.remaining)?;
         out.u16(self.packet_id.get())?;
@@ -110,7 +112,7 @@ pub(super) fn decode<const V5: bool>(
         }
         i = rest;
     }
-    let filters = List::from_wire(Wire::new(filters, version));
+    let filters = List::from_wire(filters, version);
     Ok(Unsubscribe { packet_id, properties, filters })
 }
 
