@@ -96,8 +96,9 @@ mod version;
 #[cfg(feature = "alloc")]
 pub use codec::FrameReader;
 pub use codec::{
-    DecodeError, EncodeError, Field, Frame, Item, List, ListIter, MAXIMUM_PACKET_SIZE, PayloadFormat,
-    Properties, Property, PropertyId, SubscriptionIdentifier, TopicAlias, UserProperty, Violation,
+    DecodeError, EncodeError, Field, Frame, Item, List, ListIter, MAXIMUM_PACKET_SIZE,
+    PayloadFormat, Properties, Property, PropertyId, SubscriptionIdentifier, TopicAlias,
+    UserProperty, Violation,
 };
 pub use packet::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketType, Publish, RetainHandling,
@@ -108,3 +109,8 @@ pub use qos::{InvalidQoS, QoS};
 pub use reason::{ReasonCode, UnknownReasonCode};
 pub use topic::{Share, TopicFilter, TopicName};
 pub use version::{UnknownVersion, Version};
+
+/// The README's examples, as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeDoctests;

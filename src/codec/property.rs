@@ -214,22 +214,31 @@ struct Allowed {
 static ALLOWED: [Allowed; 16] = {
     let mut table = [Allowed { any: 0, repeated: 0 }; 16];
     let mut place = 0;
-    while place < table.len() {
-        let mut rest = PropertyId::ALL;
-        while let [id, tail @ ..] = rest {
-            let (once, repeated) = id.places();
-            if (once | repeated) >> place & 1 != 0 {
-                table[place].any |= id.bit();
-            }
-            if repeated >> place & 1 != 0 {
-                table[place].repeated |= id.bit();
-            }
-            rest = tail;
-        }
+    let mut places: &mut [Allowed] = &mut table;
+    while let [allowed, tail @ ..] = places {
+        *allowed = allowed_at(1 << place);
         place += 1;
+        places = tail;
     }
     table
 };
+
+/// What may stand at the place of that bit.
+const fn allowed_at(place: u16) -> Allowed {
+    let mut allowed = Allowed { any: 0, repeated: 0 };
+    let mut rest = PropertyId::ALL;
+    while let [id, tail @ ..] = rest {
+        let (once, repeated) = id.places();
+        if (once | repeated) & place != 0 {
+            allowed.any |= id.bit();
+        }
+        if repeated & place != 0 {
+            allowed.repeated |= id.bit();
+        }
+        rest = tail;
+    }
+    allowed
+}
 
 /// Every property's bit.
 const KNOWN: u64 = {

@@ -58,10 +58,6 @@ use crate::version::Version;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "packets are borrowed views; boxing one would allocate"
-)]
 pub enum Packet<'a> {
     /// Section 3.1.
     Connect(Connect<'a>),

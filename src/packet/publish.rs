@@ -106,11 +106,11 @@ impl<'a> Publish<'a> {
 
     /// Writes all of the packet but its payload to the start of `out` and returns how many bytes that
     /// took: with the payload after them, from wherever it lies, they are what
-    /// [`Packet::encode`] writes. So a vectored write sends a large payload without copying it.
+    /// [`Packet::encode`](crate::Packet::encode) writes. So a vectored write sends a large payload without copying it.
     ///
     /// # Errors
     ///
-    /// As [`Packet::encode`]; [`EncodeError::BufferTooSmall`] then speaks of the header alone.
+    /// As [`Packet::encode`](crate::Packet::encode); [`EncodeError::BufferTooSmall`] then speaks of the header alone.
     ///
     /// ```
     /// use mqtt_sansio::{Publish, TopicName, Version};
