@@ -1,0 +1,163 @@
+//! TCP connections: segments put in order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+use mqtt_sansio::Sender;
+
+use crate::capture::{Frame, Segment};
+
+/// The bytes that one side of a connection sent, up to the first one that was not captured.
+#[derive(Default)]
+pub(crate) struct Side {
+    pub(crate) bytes: Vec<u8>,
+    /// How many bytes are missing then.
+    pub(crate) gap: usize,
+    /// How many bytes there were after which frame, those of the gap counted in the end.
+    arrivals: Vec<(usize, usize)>,
+}
+
+impl Side {
+    /// The frame that brought the last of so many bytes.
+    pub(crate) fn frame(&self, len: usize) -> usize {
+        let arrival = self.arrivals.partition_point(|(arrived, _)| *arrived < len);
+        self.arrivals.get(arrival).map_or(0, |(_, frame)| *frame)
+    }
+}
+
+/// What client and server sent on each connection with a server at one of these ports, in the order of
+/// the connections' first frames. Connections without data are left out.
+pub(crate) fn streams(frames: &[Frame<'_>], ports: &[u16]) -> Vec<[Side; 2]> {
+    let mut connections: Vec<Connection<'_>> = Vec::new();
+    let mut latest: HashMap<(SocketAddr, SocketAddr), usize> = HashMap::new();
+    for (frame, segment) in frames.iter().enumerate() {
+        let Some(segment) = segment.segment() else {
+            continue;
+        };
+        let (source, destination) = (segment.source, segment.destination);
+        let sender = match (ports.contains(&source.port()), ports.contains(&destination.port())) {
+            (false, false) => continue,
+            (true, false) => Sender::Server,
+            // Where both could be servers, the client is who speaks first.
+            (true, true) if latest.contains_key(&(destination, source)) => Sender::Server,
+            (_, true) => Sender::Client,
+        };
+        let ends = match sender {
+            Sender::Client => (source, destination),
+            Sender::Server => (destination, source),
+        };
+        let index = latest.entry(ends).or_insert(usize::MAX);
+        if connections.get(*index).is_none_or(|connection| connection.is_over(sender, &segment)) {
+            *index = connections.len();
+            connections.push(Connection::default());
+        }
+        if let Some(connection) = connections.get_mut(*index) {
+            connection.flow(sender).add(frame, &segment);
+        }
+    }
+    let sides =
+        connections.iter().map(|connection| [connection.client.side(), connection.server.side()]);
+    sides.filter(|sides| sides.iter().any(|side| !side.arrivals.is_empty())).collect()
+}
+
+#[derive(Default)]
+struct Connection<'a> {
+    client: Flow<'a>,
+    server: Flow<'a>,
+}
+
+impl<'a> Connection<'a> {
+    fn flow(&mut self, sender: Sender) -> &mut Flow<'a> {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+
+    /// Whether this segment begins another connection between the same ends.
+    fn is_over(&self, sender: Sender, segment: &Segment<'_>) -> bool {
+        let (flow, other) = match sender {
+            Sender::Client => (&self.client, &self.server),
+            Sender::Server => (&self.server, &self.client),
+        };
+        segment.syn
+            && match flow.first() {
+                Some(first) => first.rem_euclid(WRAP) != (i64::from(segment.sequence) + 1) % WRAP,
+                // The capture may have begun within the older connection.
+                None => !segment.ack && other.first().is_some(),
+            }
+    }
+}
+
+/// Where sequence numbers wrap around.
+const WRAP: i64 = 1 << 32;
+
+/// The segments that one side sent, by sequence numbers that do not wrap around.
+#[derive(Default)]
+struct Flow<'a> {
+    /// The sequence number of the first byte, where the SYN was captured.
+    start: Option<i64>,
+    /// The one after the last byte that was sent.
+    end: i64,
+    last: Option<i64>,
+    last_frame: usize,
+    segments: Vec<(usize, i64, &'a [u8])>,
+}
+
+impl<'a> Flow<'a> {
+    fn add(&mut self, frame: usize, segment: &Segment<'a>) {
+        let last = self.last.unwrap_or(segment.sequence.into());
+        // At most half of all numbers ahead of the last one, or behind it.
+        let ahead = (i64::from(segment.sequence) - last + WRAP / 2).rem_euclid(WRAP) - WRAP / 2;
+        let sequence = last + ahead + i64::from(segment.syn);
+        self.last = Some(last + ahead);
+        self.last_frame = frame;
+        if segment.syn {
+            self.start = Some(sequence);
+        }
+        if !segment.data.is_empty() {
+            self.segments.push((frame, sequence, segment.data));
+        }
+        let len = segment.data.len() + segment.cut_off;
+        if len > 0 || segment.fin {
+            self.end = self.end.max(sequence.saturating_add_unsigned(len as u64));
+        }
+    }
+
+    /// The sequence number of the first byte, as far as it is known.
+    fn first(&self) -> Option<i64> {
+        self.start.or_else(|| self.segments.iter().map(|(_, sequence, _)| *sequence).min())
+    }
+
+    /// Puts the bytes in order. Of bytes that were sent again, those that fitted first count.
+    fn side(&self) -> Side {
+        let mut side = Side::default();
+        let Some(first) = self.first() else {
+            return side;
+        };
+        let next = |side: &Side| first.saturating_add_unsigned(side.bytes.len() as u64);
+        let mut waiting: BTreeMap<i64, (usize, &[u8])> = BTreeMap::new();
+        for &(frame, sequence, data) in &self.segments {
+            let longest = waiting.entry(sequence).or_insert((frame, data));
+            if longest.1.len() < data.len() {
+                *longest = (frame, data);
+            }
+            while let Some(entry) =
+                waiting.first_entry().filter(|entry| *entry.key() <= next(&side))
+            {
+                let (sequence, (_, data)) = entry.remove_entry();
+                let known = usize::try_from(next(&side) - sequence).unwrap_or(usize::MAX);
+                side.bytes.extend_from_slice(data.get(known..).unwrap_or_default());
+                side.arrivals.push((side.bytes.len(), frame));
+            }
+        }
+        let gap_end = waiting.keys().next().copied().unwrap_or(self.end);
+        side.gap = usize::try_from(gap_end - next(&side)).unwrap_or(0);
+        if side.gap > 0 {
+            let after = waiting.values().map(|(frame, _)| *frame).min().unwrap_or(self.last_frame);
+            let before = side.arrivals.last().map_or(0, |(_, frame)| *frame);
+            side.arrivals.push((side.bytes.len() + side.gap, after.max(before)));
+        }
+        side
+    }
+}
