@@ -50,8 +50,9 @@ macro_rules! properties {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
         #[non_exhaustive]
+        #[repr(u8)]
         pub enum Property<'a> {
-            $($(#[$doc])* $name($type),)*
+            $($(#[$doc])* $name($type) = $id,)*
         }
 
         /// The identifier of a property, section 2.2.2.2.
@@ -124,10 +125,7 @@ macro_rules! properties {
             #[inline(always)]
             fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
                 match self {
-                    $(Property::$name(value) => {
-                        out.u8($id)?;
-                        value.write(out)
-                    })*
+                    $(Property::$name(value) => value.write($id, out),)*
                 }
             }
         }
@@ -290,13 +288,17 @@ impl fmt::Display for PropertyId {
 struct Seen(u64);
 
 impl Seen {
+    /// The bit that says that some property was seen more than once; none has this identifier.
+    const REPEATED: u64 = 1 << 63;
+
     #[inline(always)]
     fn add(&mut self, id: u8, allowed: Allowed) -> Result<(), Violation> {
-        let bit = if id < 64 { 1 << id } else { 0 };
-        if bit & allowed.any & !(self.0 & !allowed.repeated) == 0 {
+        let bit = if id < 63 { 1 << id } else { 0 };
+        let repeated = self.0 & bit != 0;
+        if bit & allowed.any == 0 || repeated && bit & allowed.repeated == 0 {
             return Err(self.refusal(bit, allowed));
         }
-        self.0 |= bit;
+        self.0 |= if repeated { Seen::REPEATED } else { bit };
         Ok(())
     }
 
@@ -376,7 +378,8 @@ impl<'a> Properties<'a> {
         let mut seen = 0;
         let mut rest = properties;
         while let [first, tail @ ..] = rest {
-            seen |= first.id().bit();
+            let bit = first.id().bit();
+            seen |= if seen & bit != 0 { Seen::REPEATED } else { bit };
             rest = tail;
         }
         Properties { list: List::new(properties), seen: Seen(seen) }
@@ -487,15 +490,20 @@ impl<'a> Properties<'a> {
     }
 
     /// The bytes they take without the length before them, where they may be sent at that place.
-    #[inline(always)]
     pub(crate) fn encoded_len(&self, place: Place) -> Result<usize, Violation> {
+        self.encoded_len_here(place)
+    }
+
+    /// As [`encoded_len`](Properties::encoded_len), where the call would cost: in PUBLISH.
+    #[inline(always)]
+    pub(crate) fn encoded_len_here(&self, place: Place) -> Result<usize, Violation> {
         if self.is_empty() && !matches!(place, Place::Packet(PacketType::Auth)) {
             return Ok(0);
         }
         self.checked_len(place)
     }
 
-    #[inline]
+    #[inline(always)]
     fn checked_len(&self, place: Place) -> Result<usize, Violation> {
         self.seen.check_authentication(place)?;
         match self.list.wire_or_slice() {
@@ -504,15 +512,33 @@ impl<'a> Properties<'a> {
                 let Allowed { any, repeated } = place.allowed();
                 let once = PropertyId::SubscriptionIdentifier.bit() & !repeated;
                 if self.seen.0 & (!any | once) != 0 {
-                    self.iter().try_fold(Sum::new(place), |sum, property| sum.add(&property))?;
+                    self.len_one_by_one(place)?;
                 }
                 Ok(wire.len())
             }
-            Err(properties) => {
-                let sum = properties.iter().try_fold(Sum::new(place), Sum::add)?;
-                Ok(sum.len)
+            // All of them distinct, and all allowed: so much is known from the set.
+            Err(properties) if self.seen.0 & !place.allowed().any == 0 => {
+                let mut len: usize = 0;
+                for property in properties {
+                    len = len.saturating_add(property.encoded_len()?);
+                }
+                Ok(len)
             }
+            Err(_) => self.len_one_by_one(place),
         }
+    }
+
+    /// The same, where some are repeated or may not stand there.
+    #[cold]
+    fn len_one_by_one(&self, place: Place) -> Result<usize, Violation> {
+        let allowed = place.allowed();
+        let mut seen = Seen(0);
+        let mut len: usize = 0;
+        for property in self.iter() {
+            seen.add(u8::from(property.id()), allowed)?;
+            len = len.saturating_add(property.encoded_len()?);
+        }
+        Ok(len)
     }
 
     /// Writes them without the length before them.
@@ -520,29 +546,13 @@ impl<'a> Properties<'a> {
     pub(crate) fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
         match self.list.wire_or_slice() {
             Ok(wire) => out.bytes(wire),
-            Err(properties) => properties.iter().try_for_each(|property| property.write(out)),
+            Err(properties) => {
+                for property in properties {
+                    property.write(out)?;
+                }
+                Some(())
+            }
         }
-    }
-}
-
-/// The length of properties that are found to be allowed one after the other.
-struct Sum {
-    len: usize,
-    seen: Seen,
-    allowed: Allowed,
-}
-
-impl Sum {
-    #[inline(always)]
-    fn new(place: Place) -> Sum {
-        Sum { len: 0, seen: Seen(0), allowed: place.allowed() }
-    }
-
-    #[inline(always)]
-    fn add(mut self, property: &Property<'_>) -> Result<Sum, Violation> {
-        self.seen.add(u8::from(property.id()), self.allowed)?;
-        self.len = self.len.saturating_add(property.encoded_len()?);
-        Ok(self)
     }
 }
 

@@ -39,7 +39,7 @@ fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
     if let Some(last) = bytes.last_chunk::<8>() {
         let mut found = test(u64::from_ne_bytes(*last));
         let mut rest = bytes;
-        while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        while let (true, Some((word, tail))) = (rest.len() > 8, rest.split_first_chunk::<8>()) {
             found |= test(u64::from_ne_bytes(*word));
             rest = tail;
         }

@@ -123,7 +123,8 @@ pub(crate) trait Value<'a>: Sized {
     fn read(strings: Strings<'a>, i: &'a [u8]) -> Parsed<'a, Self>;
     /// The bytes it takes, where it may be sent.
     fn encoded_len(&self) -> Result<usize, Violation>;
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()>;
+    /// Writes the identifier and the value.
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()>;
 }
 
 impl<'a> Value<'a> for bool {
@@ -142,8 +143,8 @@ impl<'a> Value<'a> for bool {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.u8(u8::from(*self))
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        out.array([id, u8::from(*self)])
     }
 }
 
@@ -160,8 +161,8 @@ impl<'a> Value<'a> for PayloadFormat {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.u8(u8::from(*self == PayloadFormat::Utf8))
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        out.array([id, u8::from(*self == PayloadFormat::Utf8)])
     }
 }
 
@@ -179,8 +180,8 @@ impl<'a> Value<'a> for QoS {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.u8(u8::from(*self))
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        out.array([id, u8::from(*self)])
     }
 }
 
@@ -196,8 +197,9 @@ impl<'a> Value<'a> for u16 {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.u16(*self)
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        let [b0, b1] = self.to_be_bytes();
+        out.array([id, b0, b1])
     }
 }
 
@@ -217,8 +219,8 @@ impl<'a> Value<'a> for NonZeroU16 {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.u16(self.get())
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        self.get().write(id, out)
     }
 }
 
@@ -238,8 +240,8 @@ impl<'a> Value<'a> for TopicAlias {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.u16(self.get())
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        self.get().write(id, out)
     }
 }
 
@@ -255,8 +257,9 @@ impl<'a> Value<'a> for u32 {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.u32(*self)
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        let [b0, b1, b2, b3] = self.to_be_bytes();
+        out.array([id, b0, b1, b2, b3])
     }
 }
 
@@ -276,8 +279,8 @@ impl<'a> Value<'a> for NonZeroU32 {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.u32(self.get())
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        self.get().write(id, out)
     }
 }
 
@@ -297,7 +300,8 @@ impl<'a> Value<'a> for SubscriptionIdentifier {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        out.u8(id)?;
         out.varint(self.get() as usize)
     }
 }
@@ -314,8 +318,8 @@ impl<'a> Value<'a> for &'a str {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.binary(self.as_bytes())
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        self.as_bytes().write(id, out)
     }
 }
 
@@ -334,8 +338,8 @@ impl<'a> Value<'a> for TopicName<'a> {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.binary(self.as_bytes())
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        self.as_bytes().write(id, out)
     }
 }
 
@@ -351,8 +355,9 @@ impl<'a> Value<'a> for &'a [u8] {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.binary(self)
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        let [high, low] = u16::try_from(self.len()).ok()?.to_be_bytes();
+        out.joined([id, high, low], self)
     }
 }
 
@@ -370,8 +375,8 @@ impl<'a> Value<'a> for UserProperty<'a> {
     }
 
     #[inline(always)]
-    fn write<S: Sink>(&self, out: &mut S) -> Option<()> {
-        out.binary(self.name.as_bytes())?;
+    fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
+        self.name.write(id, out)?;
         out.binary(self.value.as_bytes())
     }
 }

@@ -4,6 +4,9 @@ use super::Violation;
 
 /// Where encoded bytes go. `None`: no room, which the length computed before rules out.
 pub(crate) trait Sink {
+    /// `head`, and `tail` after it.
+    fn joined<const N: usize>(&mut self, head: [u8; N], tail: &[u8]) -> Option<()>;
+
     fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()>;
     fn bytes(&mut self, bytes: &[u8]) -> Option<()>;
 
@@ -17,16 +20,11 @@ pub(crate) trait Sink {
         self.array(value.to_be_bytes())
     }
 
-    #[inline(always)]
-    fn u32(&mut self, value: u32) -> Option<()> {
-        self.array(value.to_be_bytes())
-    }
-
     /// Two length bytes and the bytes themselves; `None` over 65,535 bytes.
     #[inline(always)]
     fn binary(&mut self, bytes: &[u8]) -> Option<()> {
-        self.u16(u16::try_from(bytes.len()).ok()?)?;
-        self.bytes(bytes)
+        let len = u16::try_from(bytes.len()).ok()?;
+        self.joined(len.to_be_bytes(), bytes)
     }
 
     /// A variable byte integer in its shortest form, section 1.5.5. [MQTT-1.5.5-1]
@@ -74,6 +72,17 @@ impl<'a> SliceSink<'a> {
 
 impl Sink for SliceSink<'_> {
     #[inline(always)]
+    fn joined<const N: usize>(&mut self, head: [u8; N], tail: &[u8]) -> Option<()> {
+        let free = core::mem::take(&mut self.free);
+        let (to, free) = free.split_at_mut_checked(N.checked_add(tail.len())?)?;
+        let (to_head, to_tail) = to.split_first_chunk_mut::<N>()?;
+        *to_head = head;
+        copy(to_tail, tail);
+        self.free = free;
+        Some(())
+    }
+
+    #[inline(always)]
     fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()> {
         let (to, free) = core::mem::take(&mut self.free).split_first_chunk_mut::<N>()?;
         *to = bytes;
@@ -96,6 +105,12 @@ pub(crate) struct BufSink<'a, B>(pub(crate) &'a mut B);
 
 #[cfg(feature = "alloc")]
 impl<B: bytes::BufMut> Sink for BufSink<'_, B> {
+    #[inline]
+    fn joined<const N: usize>(&mut self, head: [u8; N], tail: &[u8]) -> Option<()> {
+        self.array(head)?;
+        self.bytes(tail)
+    }
+
     #[inline]
     fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()> {
         self.0.put_slice(&bytes);

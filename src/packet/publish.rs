@@ -165,7 +165,7 @@ impl Encode for Publish<'_> {
         self.check_topic()?;
         let packet_id = if self.delivery == Delivery::AtMostOnce { 0 } else { 2 };
         let fields = 2 + self.topic.as_bytes().len() + packet_id + self.payload.len();
-        let properties = self.properties.encoded_len(Place::Packet(PacketType::Publish))?;
+        let properties = self.properties.encoded_len_here(Place::Packet(PacketType::Publish))?;
         Lengths::new(fields, properties, version)
     }
 

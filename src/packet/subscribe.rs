@@ -112,6 +112,12 @@ impl<'a> Subscription<'a> {
     }
 
     #[inline(always)]
+    fn write(&self, out: &mut impl Sink) -> Option<()> {
+        out.binary(self.filter.as_bytes())?;
+        out.u8(self.options())
+    }
+
+    #[inline(always)]
     fn parse(version: Version, i: &'a [u8]) -> Parsed<'a, Subscription<'a>> {
         let (at_options, filter) = topic_filter(i)?;
         let (rest, options) = field::u8(at_options)?;
@@ -206,9 +212,18 @@ impl Encode for Subscribe<'_> {
     #[inline]
     fn measure(&self, version: Version) -> Result<Lengths, EncodeError> {
         only_in_v5(!self.properties.is_empty(), Field::Properties, version)?;
-        let mut fields = 2;
-        for filter in self.filters {
-            fields = filter.encoded_len(version)?.saturating_add(fields);
+        let mut fields: usize = 2;
+        match self.filters.wire_or_slice() {
+            Err(filters) => {
+                for filter in filters {
+                    fields = fields.saturating_add(filter.encoded_len(version)?);
+                }
+            }
+            Ok(_) => {
+                for filter in self.filters {
+                    fields = fields.saturating_add(filter.encoded_len(version)?);
+                }
+            }
         }
         if fields == 2 {
             return Err(Violation::NoTopicFilters.into()); // [MQTT-3.8.3-3]
@@ -224,11 +239,10 @@ impl Encode for Subscribe<'_> {
         if version.has_properties() {
             lengths.write_properties(&self.properties, out)?;
         }
-        for filter in self.filters {
-            out.binary(filter.filter.as_bytes())?;
-            out.u8(filter.options())?;
+        match self.filters.wire_or_slice() {
+            Err(filters) => filters.iter().try_for_each(|filter| filter.write(out)),
+            Ok(_) => self.filters.iter().try_for_each(|filter| filter.write(out)),
         }
-        Some(())
     }
 }
 
