@@ -56,7 +56,7 @@
 //!   These decode and are written in the shortest form: acknowledgements, DISCONNECT and AUTH of 5.0 that
 //!   spell out a success or empty properties; a remaining length with more bytes than it needs before
 //!   5.0; and in 3.1 the unused bits (header flags outside PUBLISH, DUP at QoS 0, reserved connect flag,
-//!   will QoS and retain without a will, the first byte of CONNACK, the upper bits of a requested QoS)
+//!   will QoS and retain without a will, the first byte of CONNACK, the upper bits of a requested or granted QoS)
 //!   and the flags of a user name or password that the packet ends before.
 //! * **Panic-free and bounded.** No input panics, no memory is reserved on the word of a length field.
 //! * **Features:** `std` (default) ⊃ `alloc` ([`FrameReader`], [`Packet::encode_to`]) ⊃ nothing: the rest

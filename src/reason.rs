@@ -211,6 +211,8 @@ impl ReasonCode {
     /// The code of that SUBACK byte, where the version lists it. [MQTT-3.9.3-2]
     #[inline]
     pub(crate) fn from_suback_code(byte: u8, version: Version) -> Option<ReasonCode> {
+        // In 3.1 only the two low bits have a meaning.
+        let byte = if version == Version::V3_1 && byte < 0x80 { byte & 0b11 } else { byte };
         match byte {
             0 => Some(ReasonCode::Success),
             1 => Some(ReasonCode::GrantedQoS1),

@@ -178,7 +178,7 @@ pub use reader::FrameReader;
 mod reader {
     use alloc::vec::Vec;
 
-    use super::{DecodeError, FixedHeader, Frame, first_byte};
+    use super::{DecodeError, FixedHeader, Frame, MAXIMUM_PACKET_SIZE, first_byte};
 
     /// What an idle reader may keep allocated.
     const KEPT_CAPACITY: usize = 4096;
@@ -207,6 +207,8 @@ mod reader {
         /// The beginning of a packet, or a whole one that was given out and is to be dropped.
         partial: Vec<u8>,
         given_out: bool,
+        /// The size of the unfinished packet, once its fixed header was found to be within the limit.
+        size: Option<usize>,
         maximum_packet_size: u32,
     }
 
@@ -214,7 +216,7 @@ mod reader {
         /// A reader that refuses packets of more bytes than that, fixed header included.
         #[must_use]
         pub const fn new(maximum_packet_size: u32) -> FrameReader {
-            FrameReader { partial: Vec::new(), given_out: false, maximum_packet_size }
+            FrameReader { partial: Vec::new(), given_out: false, size: None, maximum_packet_size }
         }
 
         /// Changes the limit for packets whose fixed header has not been read yet.
@@ -260,20 +262,8 @@ mod reader {
 
         /// Adds to the kept beginning just what its packet still lacks.
         fn complete(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, DecodeError> {
-            let size = loop {
-                match FixedHeader::parse(&self.partial)? {
-                    Some(header) => {
-                        break header
-                            .packet_size(first_byte(&self.partial), self.maximum_packet_size)?;
-                    }
-                    None => match input.split_first() {
-                        Some((&byte, rest)) => {
-                            self.partial.push(byte);
-                            *input = rest;
-                        }
-                        None => return Ok(None),
-                    },
-                }
+            let Some(size) = self.packet_size(input)? else {
+                return Ok(None);
             };
             let missing = size.saturating_sub(self.partial.len());
             let (taken, rest) = input.split_at(missing.min(input.len()));
@@ -283,7 +273,24 @@ mod reader {
                 return Ok(None);
             }
             self.given_out = true;
-            Ok(Frame::parse(&self.partial, self.maximum_packet_size)?.map(|(frame, _)| frame))
+            self.size = None;
+            Ok(Frame::parse(&self.partial, MAXIMUM_PACKET_SIZE)?.map(|(frame, _)| frame))
+        }
+
+        /// The size of the packet whose beginning is kept, once its fixed header is all there.
+        fn packet_size(&mut self, input: &mut &[u8]) -> Result<Option<usize>, DecodeError> {
+            while self.size.is_none() {
+                if let Some(header) = FixedHeader::parse(&self.partial)? {
+                    let first = first_byte(&self.partial);
+                    self.size = Some(header.packet_size(first, self.maximum_packet_size)?);
+                } else if let Some((&byte, rest)) = input.split_first() {
+                    self.partial.push(byte);
+                    *input = rest;
+                } else {
+                    break;
+                }
+            }
+            Ok(self.size)
         }
     }
 }

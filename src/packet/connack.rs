@@ -88,6 +88,12 @@ pub(super) fn decode<const V5: bool>(
         return Err(DecodeError::new(Violation::ReservedAcknowledgeFlags, body)); // [MQTT-3.2.2-1]
     }
     let (rest, code) = field::u8(i)?;
+    let (rest, properties) = if V5 {
+        Properties::read(rest, Place::Packet(PacketType::ConnAck))?
+    } else {
+        (rest, Properties::EMPTY)
+    };
+    field::end(rest)?;
     let Some(reason_code) = ReasonCode::from_connack_code(code, version) else {
         return Err(DecodeError::new(Violation::ReasonCodeNotListed, i)); // [MQTT-3.2.2-8]
     };
@@ -95,12 +101,6 @@ pub(super) fn decode<const V5: bool>(
     if session_present && reason_code != ReasonCode::Success {
         return Err(DecodeError::new(Violation::SessionPresentOnRefusal, body)); // [MQTT-3.2.2-4]
     }
-    let (i, properties) = if V5 {
-        Properties::read(rest, Place::Packet(PacketType::ConnAck))?
-    } else {
-        (rest, Properties::EMPTY)
-    };
-    field::end(i)?;
     Ok(ConnAck { session_present, reason_code, properties })
 }
 

@@ -41,7 +41,11 @@ impl<'a> Item<'a> for ReasonCode {
     #[inline]
     fn next(wire: &mut Wire<'a>) -> Option<Self> {
         let (&code, rest) = wire.rest.split_first()?;
-        let code = ReasonCode::try_from(code).ok()?;
+        // In SUBACK and UNSUBACK alike: the codes were found to be listed.
+        let code = match wire.version {
+            Version::V5_0 => ReasonCode::try_from(code).ok()?,
+            version => ReasonCode::from_suback_code(code, version)?,
+        };
         wire.rest = rest;
         Some(code)
     }
