@@ -85,14 +85,28 @@ extern crate std;
 
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
+#[cfg(feature = "alloc")]
+mod client;
 mod codec;
+#[cfg(feature = "alloc")]
+mod delivery;
+#[cfg(feature = "alloc")]
+mod message;
 mod packet;
 mod packet_id;
 mod qos;
 mod reason;
+#[cfg(feature = "alloc")]
+mod statistics;
+mod time;
 mod topic;
 mod version;
 
+#[cfg(feature = "alloc")]
+pub use client::{
+    Client, ClientConfig, ClientEvent, ClientOutput, ClientSession, CommandError, ConnectError,
+    DisconnectReason, Handle, PublishOutcome, ServerFault, Token,
+};
 #[cfg(feature = "alloc")]
 pub use codec::FrameReader;
 pub use codec::{
@@ -100,6 +114,8 @@ pub use codec::{
     PayloadFormat, Properties, Property, PropertyId, SubscriptionIdentifier, TopicAlias,
     UserProperty, Violation,
 };
+#[cfg(feature = "alloc")]
+pub use message::{Message, Topic};
 pub use packet::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketType, Publish, RetainHandling,
     Sender, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe, Will,
@@ -107,6 +123,9 @@ pub use packet::{
 pub use packet_id::PacketId;
 pub use qos::{InvalidQoS, QoS};
 pub use reason::{ReasonCode, UnknownReasonCode};
+#[cfg(feature = "alloc")]
+pub use statistics::{Count, Counts, Statistics};
+pub use time::Instant;
 pub use topic::{Share, TopicFilter, TopicName};
 pub use version::{UnknownVersion, Version};
 

@@ -53,6 +53,13 @@ impl<'a> TopicName<'a> {
         check_name(name).map(|()| TopicName(name))
     }
 
+    /// The name in `bytes` that were checked before.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) const fn trusted(bytes: &'a [u8]) -> TopicName<'a> {
+        TopicName(bytes)
+    }
+
     /// The bytes of the name's UTF-8.
     #[inline]
     #[must_use]

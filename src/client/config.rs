@@ -1,0 +1,58 @@
+//! What a client is told once.
+
+use core::time::Duration;
+
+/// Limits and habits of a [`Client`](crate::Client). What the server is told stands in the
+/// [`Connect`](crate::Connect) of each connection.
+///
+/// ```
+/// use mqtt_sansio::ClientConfig;
+///
+/// let mut config = ClientConfig::default();
+/// config.max_inflight_messages = 100;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// How many QoS 1 and 2 messages may be unfinished at once; others wait in the queue. Default 20: what
+    /// most servers allow. 0 is taken as 1.
+    pub max_inflight_messages: u16,
+    /// How many messages may wait to be sent; more are refused. Default 1,000.
+    pub max_queued_messages: usize,
+    /// How many bytes of topics and payloads may wait to be sent; more are refused. Default 64 MiB.
+    pub max_queued_bytes: usize,
+    /// How many SUBSCRIBE and UNSUBSCRIBE may wait to be sent or acknowledged; more are refused.
+    /// Default 100.
+    pub max_pending_requests: usize,
+    /// The largest packet in bytes that is accepted; a larger one ends the connection. Default 16 MiB.
+    pub maximum_packet_size: u32,
+    /// How long CONNACK may take. Default 30 s.
+    pub connect_timeout: Duration,
+    /// How long PINGRESP may take; default: the keep alive of the connection.
+    pub ping_timeout: Option<Duration>,
+    /// How long the driver may take to send what is left before a close. Default 5 s.
+    pub close_timeout: Duration,
+    /// Whether messages are acknowledged by [`Client::acknowledge`](crate::Client::acknowledge), and not
+    /// as soon as they are received. Default false.
+    pub manual_acknowledgement: bool,
+    /// Whether a clean start may send before CONNACK has come, as section 3.1.4 of 3.1.1 allows. Default
+    /// false.
+    pub send_before_connack: bool,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        ClientConfig {
+            max_inflight_messages: 20,
+            max_queued_messages: 1000,
+            max_queued_bytes: 64 << 20,
+            max_pending_requests: 100,
+            maximum_packet_size: 16 << 20,
+            connect_timeout: Duration::from_secs(30),
+            ping_timeout: None,
+            close_timeout: Duration::from_secs(5),
+            manual_acknowledgement: false,
+            send_before_connack: false,
+        }
+    }
+}

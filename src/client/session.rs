@@ -1,0 +1,154 @@
+//! The session as a plain value: what a restarted process needs to go on.
+
+use alloc::vec::Vec;
+
+use super::event::{ClientEvent, Handle, PublishOutcome, Token};
+use super::queue::{Key, Request};
+use super::{Client, ClientConfig};
+use crate::delivery::Unacknowledged;
+use crate::message::Message;
+use crate::packet_id::PacketId;
+use crate::reason::ReasonCode;
+
+/// Everything of a [`Client`] that outlives its connection and its process: messages in flight with their
+/// packet identifiers, what was received and not released, what waits to be sent, and the events that
+/// nobody has polled yet. With the feature `serde` it can be written down.
+///
+/// ```
+/// use mqtt_sansio::{Client, ClientConfig, Instant, Message};
+///
+/// let mut client = Client::new(ClientConfig::default());
+/// client.publish(Instant::from_millis(0), Message::new("t", "kept")?)?;
+/// let session = client.session();
+/// drop(client);
+/// let client = Client::resume(ClientConfig::default(), session.clone());
+/// assert_eq!(client.session(), session);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ClientSession {
+    in_flight: Vec<(PacketId, Handle, InFlight)>,
+    last_packet_id: u16,
+    unreleased: Vec<(PacketId, bool)>,
+    messages: Vec<(Handle, Message)>,
+    requests: Vec<(Handle, Request)>,
+    unpolled: Vec<Unpolled>,
+    handles: u64,
+    sessions: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum InFlight {
+    Publish(Message),
+    Released,
+}
+
+/// An event that must not be lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum Unpolled {
+    Message { message: Message, dup: bool, exactly_once: Option<PacketId> },
+    Published(Handle, PublishOutcome),
+    Subscribed(Handle, Option<Vec<ReasonCode>>),
+    Unsubscribed(Handle, bool),
+}
+
+impl Client {
+    /// The session as it stands.
+    ///
+    /// SUBSCRIBE and UNSUBSCRIBE that were sent and not answered are not part of it: the new client tells
+    /// that they are lost. Neither is the right to acknowledge a QoS 1 message: the server sends it again.
+    #[must_use]
+    pub fn session(&self) -> ClientSession {
+        let mut unpolled: Vec<_> = self.events.iter().filter_map(Unpolled::of).collect();
+        let mut in_flight = Vec::new();
+        for (id, key, what) in self.outbound.iter() {
+            match (key, what) {
+                (Key::Publish(handle), Unacknowledged::Publish(message)) => {
+                    in_flight.push((id, handle, InFlight::Publish(message.clone())));
+                }
+                (Key::Publish(handle), _) => in_flight.push((id, handle, InFlight::Released)),
+                (Key::Subscribe(handle), _) => unpolled.push(Unpolled::Subscribed(handle, None)),
+                (Key::Unsubscribe(handle), _) => {
+                    unpolled.push(Unpolled::Unsubscribed(handle, false));
+                }
+            }
+        }
+        ClientSession {
+            in_flight,
+            last_packet_id: self.outbound.last_id(),
+            unreleased: self.inbound.unreleased().collect(),
+            messages: self.queue.messages().iter().cloned().collect(),
+            requests: self.queue.requests().iter().cloned().collect(),
+            unpolled,
+            handles: self.counters.handles,
+            sessions: self.counters.sessions,
+        }
+    }
+
+    /// A client that goes on with a session.
+    #[must_use]
+    pub fn resume(config: ClientConfig, session: ClientSession) -> Client {
+        let mut client = Client::new(config);
+        client.counters.handles = session.handles;
+        client.counters.sessions = session.sessions;
+        for (id, handle, what) in session.in_flight {
+            let what = match what {
+                InFlight::Publish(message) => Unacknowledged::Publish(message),
+                InFlight::Released => Unacknowledged::Released,
+            };
+            client.outbound.insert(id, Key::Publish(handle), what);
+        }
+        client.outbound.set_last_id(session.last_packet_id);
+        for (id, acknowledged) in session.unreleased {
+            client.inbound.insert_unreleased(id, acknowledged);
+        }
+        for (handle, message) in session.messages {
+            client.queue.push_message(handle, message);
+        }
+        for (handle, request) in session.requests {
+            client.queue.push_request(handle, request);
+        }
+        let epoch = session.sessions;
+        client.events.extend(session.unpolled.into_iter().map(|event| event.into_event(epoch)));
+        client
+    }
+}
+
+impl Unpolled {
+    fn of(event: &ClientEvent) -> Option<Unpolled> {
+        Some(match event {
+            ClientEvent::Message { message, dup, token } => Unpolled::Message {
+                message: message.clone(),
+                dup: *dup,
+                exactly_once: token.as_ref().and_then(Token::exactly_once),
+            },
+            ClientEvent::Published { handle, outcome } => Unpolled::Published(*handle, *outcome),
+            ClientEvent::Subscribed { handle, reason_codes } => {
+                Unpolled::Subscribed(*handle, reason_codes.clone())
+            }
+            ClientEvent::Unsubscribed { handle, acknowledged } => {
+                Unpolled::Unsubscribed(*handle, *acknowledged)
+            }
+            ClientEvent::Connected { .. } | ClientEvent::Disconnected(_) => return None,
+        })
+    }
+
+    fn into_event(self, epoch: u64) -> ClientEvent {
+        match self {
+            Unpolled::Message { message, dup, exactly_once } => {
+                let token = exactly_once.map(|id| Token::at_exactly_once(id, epoch));
+                ClientEvent::Message { message, dup, token }
+            }
+            Unpolled::Published(handle, outcome) => ClientEvent::Published { handle, outcome },
+            Unpolled::Subscribed(handle, reason_codes) => {
+                ClientEvent::Subscribed { handle, reason_codes }
+            }
+            Unpolled::Unsubscribed(handle, acknowledged) => {
+                ClientEvent::Unsubscribed { handle, acknowledged }
+            }
+        }
+    }
+}

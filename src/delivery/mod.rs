@@ -1,0 +1,7 @@
+//! What both ends of a connection share: packet identifiers and the exchanges of QoS 1 and 2.
+
+mod inbound;
+mod outbound;
+
+pub(crate) use inbound::{Inbound, Received};
+pub(crate) use outbound::{Acked, Outbound, Unacknowledged};

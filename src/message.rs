@@ -1,0 +1,119 @@
+//! Application messages that outlive the bytes they came in.
+
+use core::fmt;
+
+use bytes::Bytes;
+
+use crate::codec::Violation;
+use crate::qos::QoS;
+use crate::topic::TopicName;
+
+/// A topic name that owns its bytes; cloning it shares them.
+///
+/// ```
+/// use mqtt_sansio::Topic;
+///
+/// let topic = Topic::new("kitchen/temp")?;
+/// assert_eq!(topic.name().as_str(), "kitchen/temp");
+/// # Ok::<(), mqtt_sansio::Violation>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Bytes", into = "Bytes"))]
+pub struct Topic(Bytes);
+
+impl Topic {
+    /// Checks a topic name and copies it.
+    ///
+    /// # Errors
+    ///
+    /// As [`TopicName::new`].
+    pub fn new(name: &str) -> Result<Topic, Violation> {
+        TopicName::new(name).map(Topic::from)
+    }
+
+    /// A name that was checked before, in bytes that may be shared.
+    pub(crate) fn trusted(bytes: Bytes) -> Topic {
+        Topic(bytes)
+    }
+
+    /// The name, borrowed.
+    #[must_use]
+    pub fn name(&self) -> TopicName<'_> {
+        TopicName::trusted(&self.0)
+    }
+}
+
+impl TryFrom<Bytes> for Topic {
+    type Error = Violation;
+
+    /// Checks a topic name, and keeps its bytes.
+    fn try_from(name: Bytes) -> Result<Topic, Violation> {
+        TopicName::from_bytes(&name)?;
+        Ok(Topic(name))
+    }
+}
+
+impl From<Topic> for Bytes {
+    fn from(topic: Topic) -> Bytes {
+        topic.0
+    }
+}
+
+impl From<TopicName<'_>> for Topic {
+    fn from(name: TopicName<'_>) -> Topic {
+        Topic(Bytes::copy_from_slice(name.as_bytes()))
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name().fmt(f)
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Topic({:?})", self.name().as_str())
+    }
+}
+
+/// An application message, section 1.2: a payload with its topic, Quality of Service and RETAIN flag.
+///
+/// ```
+/// use mqtt_sansio::{Message, QoS};
+///
+/// let mut message = Message::new("kitchen/temp", "20.5")?;
+/// message.qos = QoS::AtLeastOnce;
+/// # Ok::<(), mqtt_sansio::Violation>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Message {
+    /// What it is about.
+    pub topic: Topic,
+    /// The payload; it may be empty.
+    pub payload: Bytes,
+    /// At what Quality of Service it is sent, or was received.
+    pub qos: QoS,
+    /// The RETAIN flag.
+    pub retain: bool,
+}
+
+impl Message {
+    /// A message at QoS 0, not retained.
+    ///
+    /// # Errors
+    ///
+    /// As [`TopicName::new`].
+    pub fn new(topic: &str, payload: impl Into<Bytes>) -> Result<Message, Violation> {
+        let topic = Topic::new(topic)?;
+        Ok(Message { topic, payload: payload.into(), qos: QoS::AtMostOnce, retain: false })
+    }
+
+    /// What a limit in bytes counts of it.
+    pub(crate) fn size(&self) -> usize {
+        self.topic.name().as_bytes().len() + self.payload.len()
+    }
+}
