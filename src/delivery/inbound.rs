@@ -21,20 +21,53 @@ pub(crate) enum Received {
     Repeated,
 }
 
-/// One message that awaits its turn to be acknowledged.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    id: PacketId,
-    acknowledged: bool,
+/// Messages in the order they were received, until each was acknowledged and had its turn.
+#[derive(Clone, Debug)]
+struct Turns {
+    order: VecDeque<PacketId>,
+    /// For each of them, whether it was acknowledged.
+    acknowledged: BTreeMap<PacketId, bool>,
+}
+
+impl Turns {
+    const fn new() -> Turns {
+        Turns { order: VecDeque::new(), acknowledged: BTreeMap::new() }
+    }
+
+    /// Adds a message that does not wait already.
+    fn add(&mut self, id: PacketId) {
+        self.acknowledged.insert(id, false);
+        self.order.push_back(id);
+    }
+
+    fn acknowledge(&mut self, id: PacketId) {
+        if let Some(acknowledged) = self.acknowledged.get_mut(&id) {
+            *acknowledged = true;
+        }
+    }
+
+    fn next(&mut self) -> Option<PacketId> {
+        let first = *self.order.front()?;
+        self.acknowledged.get(&first).filter(|acknowledged| **acknowledged)?;
+        self.order.pop_front();
+        self.acknowledged.remove(&first);
+        Some(first)
+    }
+
+    fn remove(&mut self, id: PacketId) {
+        if self.acknowledged.remove(&id).is_some() {
+            self.order.retain(|waiting| *waiting != id);
+        }
+    }
 }
 
 /// The receiver's side of the exchanges of one session.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbound {
-    /// QoS 1, in the order received: what was not acknowledged, or only out of turn.
-    at_least_once: VecDeque<Pending>,
-    /// The same at QoS 2.
-    exactly_once: VecDeque<Pending>,
+    /// What PUBACK is to be sent for.
+    at_least_once: Turns,
+    /// What PUBREC is to be sent for.
+    exactly_once: Turns,
     /// QoS 2 until PUBREL: whether the first copy was acknowledged.
     unreleased: BTreeMap<PacketId, bool>,
 }
@@ -42,73 +75,74 @@ pub(crate) struct Inbound {
 impl Inbound {
     pub(crate) const fn new() -> Inbound {
         Inbound {
-            at_least_once: VecDeque::new(),
-            exactly_once: VecDeque::new(),
+            at_least_once: Turns::new(),
+            exactly_once: Turns::new(),
             unreleased: BTreeMap::new(),
         }
     }
 
     /// A PUBLISH at QoS 1. After PUBACK its identifier means a new message. [MQTT-4.3.2-2]
     pub(crate) fn publish_at_least_once(&mut self, id: PacketId) -> Received {
-        if self.at_least_once.iter().any(|pending| pending.id == id) {
+        if self.at_least_once.acknowledged.contains_key(&id) {
             return Received::Waiting;
         }
-        self.at_least_once.push_back(Pending { id, acknowledged: false });
+        self.at_least_once.add(id);
         Received::New
     }
 
     /// A PUBLISH at QoS 2. Until PUBREL its identifier means this message. [MQTT-4.3.3-2]
     pub(crate) fn publish_exactly_once(&mut self, id: PacketId) -> Received {
+        if self.exactly_once.acknowledged.contains_key(&id) {
+            return Received::Waiting;
+        }
         match self.unreleased.get(&id) {
-            Some(true) => Received::Repeated,
-            Some(false) => {
-                // On a new connection it waits for its turn among what comes on that one.
-                if !self.exactly_once.iter().any(|pending| pending.id == id) {
-                    self.exactly_once.push_back(Pending { id, acknowledged: false });
-                }
-                Received::Waiting
-            }
+            Some(true) => return Received::Repeated,
+            // On a new connection it waits for its turn among what comes on that one.
+            Some(false) => self.exactly_once.add(id),
             None => {
                 self.unreleased.insert(id, false);
-                self.exactly_once.push_back(Pending { id, acknowledged: false });
-                Received::New
+                self.exactly_once.add(id);
+                return Received::New;
             }
         }
+        Received::Waiting
     }
 
     /// The message with that identifier is acknowledged. What may be sent of it now, and of those that
     /// waited for it, [`next_acknowledgement`](Inbound::next_acknowledgement) says.
     pub(crate) fn acknowledge(&mut self, qos: QoS, id: PacketId) {
-        if qos == QoS::ExactlyOnce {
-            if let Some(acknowledged) = self.unreleased.get_mut(&id) {
-                *acknowledged = true;
+        match qos {
+            QoS::AtMostOnce => {}
+            QoS::AtLeastOnce => self.at_least_once.acknowledge(id),
+            QoS::ExactlyOnce => {
+                if let Some(acknowledged) = self.unreleased.get_mut(&id) {
+                    *acknowledged = true;
+                }
+                self.exactly_once.acknowledge(id);
             }
-        }
-        let queue = self.queue(qos);
-        if let Some(pending) = queue.iter_mut().find(|pending| pending.id == id) {
-            pending.acknowledged = true;
         }
     }
 
     /// The next acknowledgement that may be sent: in the order the messages were received.
     /// [MQTT-4.6.0-2] [MQTT-4.6.0-3]
     pub(crate) fn next_acknowledgement(&mut self, qos: QoS) -> Option<PacketId> {
-        let queue = self.queue(qos);
-        let first = queue.front().filter(|pending| pending.acknowledged)?.id;
-        queue.pop_front();
-        Some(first)
+        match qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce => self.at_least_once.next(),
+            QoS::ExactlyOnce => self.exactly_once.next(),
+        }
     }
 
-    /// PUBREL: the identifier is free for a new message. Whether there was one.
-    pub(crate) fn pubrel(&mut self, id: PacketId) -> bool {
-        self.exactly_once.retain(|pending| pending.id != id);
-        self.unreleased.remove(&id).is_some()
+    /// PUBREL: the identifier is free for a new message.
+    pub(crate) fn pubrel(&mut self, id: PacketId) {
+        self.exactly_once.remove(id);
+        self.unreleased.remove(&id);
     }
 
     /// The connection is gone: what was not acknowledged comes again.
     pub(crate) fn connection_lost(&mut self) {
-        self.at_least_once.clear();
-        self.exactly_once.clear();
+        self.at_least_once = Turns::new();
+        self.exactly_once = Turns::new();
     }
 
     /// The session is gone.
@@ -126,18 +160,14 @@ impl Inbound {
         self.unreleased.insert(id, acknowledged);
     }
 
-    fn queue(&mut self, qos: QoS) -> &mut VecDeque<Pending> {
-        match qos {
-            QoS::ExactlyOnce => &mut self.exactly_once,
-            QoS::AtMostOnce | QoS::AtLeastOnce => &mut self.at_least_once,
-        }
-    }
-
-    /// Panics where what waits for PUBREC is not among what waits for PUBREL.
+    /// Panics where the parts do not fit together.
     pub(crate) fn check_invariants(&self) {
-        for pending in &self.exactly_once {
-            let acknowledged = self.unreleased.get(&pending.id);
-            assert_eq!(acknowledged, Some(&pending.acknowledged), "packet id {}", pending.id);
+        for turns in [&self.at_least_once, &self.exactly_once] {
+            assert_eq!(turns.order.len(), turns.acknowledged.len(), "{turns:?}");
+            assert!(turns.order.iter().all(|id| turns.acknowledged.contains_key(id)), "{turns:?}");
+        }
+        for (id, acknowledged) in &self.exactly_once.acknowledged {
+            assert_eq!(self.unreleased.get(id), Some(acknowledged), "packet identifier {id}");
         }
     }
 }
@@ -179,8 +209,8 @@ mod tests {
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::Repeated);
         inbound.connection_lost();
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::Repeated);
-        assert!(inbound.pubrel(id(1)));
-        assert!(!inbound.pubrel(id(1)));
+        inbound.pubrel(id(1));
+        inbound.pubrel(id(1));
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::New);
     }
 
@@ -192,6 +222,7 @@ mod tests {
         inbound.connection_lost();
         inbound.acknowledge(QoS::ExactlyOnce, id(1));
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::Repeated);
+        assert_eq!(inbound.publish_exactly_once(id(2)), Received::Waiting);
         assert_eq!(inbound.publish_exactly_once(id(2)), Received::Waiting);
         inbound.acknowledge(QoS::ExactlyOnce, id(2));
         assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some(id(2)));
