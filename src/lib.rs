@@ -77,6 +77,7 @@
 //! * The return codes of CONNACK before 5.0 are [`ReasonCode`]s: they mean the same under other numbers.
 //! * Who may send what is asked apart from decoding ([`Packet::check_sender`]): tools read either side.
 #![no_std]
+#![forbid(unsafe_code)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

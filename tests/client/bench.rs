@@ -1,0 +1,287 @@
+//! One client, driven by hand: what goes in, and all that comes out of it.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use mqtt_sansio::{
+    Client, ClientConfig, ClientEvent, ClientOutput, Connect, DisconnectReason, Frame, Handle,
+    Instant, MAXIMUM_PACKET_SIZE, Message, Packet, PublishOutcome, QoS, ReasonCode, Subscription,
+    Token, TopicFilter, Version,
+};
+
+pub fn ms(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+/// The bytes that hex digits stand for; spaces between them are skipped.
+pub fn unhex(hex: &str) -> Vec<u8> {
+    let digits: Vec<u32> = hex
+        .chars()
+        .filter(|digit| !digit.is_whitespace())
+        .map(|digit| digit.to_digit(16).unwrap_or_else(|| panic!("not hex: {hex}")))
+        .collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The packets that bytes hold, one a line: in hex and in words.
+pub fn words(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    let mut rest = bytes;
+    while let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) {
+        let shown = hex(&frame.as_bytes()[..frame.as_bytes().len().min(64)]);
+        match Packet::decode(frame, Version::V3_1_1) {
+            Ok(packet) => writeln!(text, "  {shown} {packet}").unwrap(),
+            Err(error) => writeln!(text, "  {shown} {error}").unwrap(),
+        }
+        rest = after;
+    }
+    if !rest.is_empty() {
+        writeln!(text, "  {} (no whole packet)", hex(rest)).unwrap();
+    }
+    text
+}
+
+/// Everything that came out until `Wait`.
+#[derive(Debug, Default, PartialEq)]
+pub struct Output {
+    pub sent: Vec<u8>,
+    pub events: Vec<ClientEvent>,
+    pub close: bool,
+    pub wait: Option<Instant>,
+}
+
+impl Output {
+    /// Asserts the bytes sent, as hex.
+    #[track_caller]
+    pub fn sent(&self, expected: &str) -> &Output {
+        let expected = unhex(expected);
+        assert!(
+            self.sent == expected,
+            "sent\n{}expected\n{}",
+            words(&self.sent),
+            words(&expected)
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn events(&self, expected: &[ClientEvent]) -> &Output {
+        assert_eq!(self.events, expected, "sent\n{}", words(&self.sent));
+        self
+    }
+
+    /// Asserts that nothing was sent and nothing happened.
+    #[track_caller]
+    pub fn nothing(&self) -> &Output {
+        self.sent("").events(&[]).closes(false)
+    }
+
+    #[track_caller]
+    pub fn closes(&self, expected: bool) -> &Output {
+        assert_eq!(self.close, expected, "{:?}", self.events);
+        self
+    }
+
+    #[track_caller]
+    pub fn waits(&self, millis: Option<u64>) -> &Output {
+        assert_eq!(self.wait, millis.map(ms));
+        self
+    }
+
+    /// Asserts that the connection is over for this reason, and nothing else happened.
+    #[track_caller]
+    pub fn ends(&self, reason: DisconnectReason) -> &Output {
+        self.sent("").events(&[ClientEvent::Disconnected(reason)]).closes(true).waits(None)
+    }
+
+    /// The tokens of the messages that came, in their order.
+    pub fn tokens(self) -> Vec<Token> {
+        let token = |event| match event {
+            ClientEvent::Message { token, .. } => token,
+            _ => None,
+        };
+        self.events.into_iter().filter_map(token).collect()
+    }
+}
+
+pub struct Bench {
+    pub client: Client,
+    pub now: u64,
+}
+
+impl Bench {
+    pub fn new(config: ClientConfig) -> Bench {
+        Bench { client: Client::new(config), now: 1000 }
+    }
+
+    /// A client that is connected: 3.1.1, clean start, no keep alive.
+    pub fn connected() -> Bench {
+        Bench::connected_with(ClientConfig::default())
+    }
+
+    pub fn connected_with(config: ClientConfig) -> Bench {
+        let mut bench = Bench::new(config);
+        bench.connect(&Connect::new(Version::V3_1_1, "c")).sent(CONNECT_CLEAN);
+        bench.input(CONNACK).sent("").events(&[connected(false)]);
+        bench
+    }
+
+    #[track_caller]
+    pub fn connect(&mut self, connect: &Connect<'_>) -> Output {
+        assert_eq!(self.client.connect(ms(self.now), connect), Ok(()));
+        self.drain()
+    }
+
+    /// Connects again without clean start; what the CONNACK set off.
+    #[track_caller]
+    pub fn reconnect(&mut self, session_present: bool) -> Output {
+        let connect = Connect { clean_start: false, ..Connect::new(Version::V3_1_1, "c") };
+        let output = self.connect(&connect);
+        assert_eq!((output.close, output.wait), (false, Some(ms(self.now + 30_000))));
+        output.sent("100d 0004 4d515454 04 00 0000 0001 63");
+        self.input(if session_present { "20020100" } else { CONNACK })
+    }
+
+    #[track_caller]
+    pub fn lose(&mut self) -> Output {
+        self.client.handle_closed(ms(self.now));
+        self.drain()
+    }
+
+    #[track_caller]
+    pub fn input(&mut self, packets: &str) -> Output {
+        self.bytes(&unhex(packets))
+    }
+
+    #[track_caller]
+    pub fn bytes(&mut self, bytes: &[u8]) -> Output {
+        self.client.handle_input(ms(self.now), bytes);
+        self.drain()
+    }
+
+    #[track_caller]
+    pub fn timeout(&mut self, now: u64) -> Output {
+        self.now = now;
+        self.client.handle_timeout(ms(now));
+        self.drain()
+    }
+
+    #[track_caller]
+    pub fn publish(&mut self, qos: QoS, payload: &'static str) -> Handle {
+        self.client.publish(ms(self.now), message(qos, payload)).unwrap()
+    }
+
+    #[track_caller]
+    pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Handle {
+        let filters: Vec<_> = filters
+            .iter()
+            .map(|(filter, qos)| Subscription::new(TopicFilter::new(filter).unwrap(), *qos))
+            .collect();
+        self.client.subscribe(ms(self.now), &filters).unwrap()
+    }
+
+    #[track_caller]
+    pub fn unsubscribe(&mut self, filters: &[&str]) -> Handle {
+        let filters: Vec<_> = filters.iter().map(|f| TopicFilter::new(f).unwrap()).collect();
+        self.client.unsubscribe(ms(self.now), &filters).unwrap()
+    }
+
+    #[track_caller]
+    pub fn acknowledge(&mut self, token: Token) -> Output {
+        self.client.acknowledge(ms(self.now), token);
+        self.drain()
+    }
+
+    #[track_caller]
+    pub fn disconnect(&mut self) -> Output {
+        self.client.disconnect(ms(self.now));
+        self.drain()
+    }
+
+    pub fn pull(&mut self, max: usize) -> Vec<Bytes> {
+        let mut out = Vec::new();
+        let size = self.client.poll_transmit(ms(self.now), &mut out, max);
+        assert_eq!(size, out.iter().map(Bytes::len).sum::<usize>());
+        out
+    }
+
+    /// Polls until `Wait`, as a driver does whose transport takes everything.
+    #[track_caller]
+    pub fn drain(&mut self) -> Output {
+        let mut output = Output::default();
+        loop {
+            self.client.check_invariants();
+            match self.client.poll_output() {
+                ClientOutput::Transmit => {
+                    let segments = self.pull(usize::MAX);
+                    assert!(!segments.is_empty(), "Transmit, but nothing to transmit");
+                    output.sent.extend(segments.concat());
+                }
+                ClientOutput::Event(event) => output.events.push(event),
+                ClientOutput::Close => {
+                    assert!(!output.close, "Close twice");
+                    output.close = true;
+                }
+                ClientOutput::Wait(until) => {
+                    output.wait = until;
+                    let missed = self.pull(usize::MAX).concat();
+                    assert!(missed.is_empty(), "not told to transmit\n{}", words(&missed));
+                    return output;
+                }
+            }
+        }
+    }
+}
+
+pub const CONNECT_CLEAN: &str = "100d 0004 4d515454 04 02 0000 0001 63";
+pub const CONNACK: &str = "20020000";
+
+pub fn message(qos: QoS, payload: &'static str) -> Message {
+    let mut message = Message::new("t", payload).unwrap();
+    message.qos = qos;
+    message
+}
+
+pub fn connected(session_present: bool) -> ClientEvent {
+    ClientEvent::Connected { session_present }
+}
+
+pub fn lost_connection() -> ClientEvent {
+    ClientEvent::Disconnected(DisconnectReason::TransportClosed)
+}
+
+pub fn published(handle: Handle, outcome: PublishOutcome) -> ClientEvent {
+    ClientEvent::Published { handle, outcome }
+}
+
+pub fn subscribed(handle: Handle, codes: &[ReasonCode]) -> ClientEvent {
+    ClientEvent::Subscribed { handle, reason_codes: Some(codes.to_vec()) }
+}
+
+/// A message that came, acknowledged by the client itself.
+pub fn received(qos: QoS, payload: &'static str, dup: bool) -> ClientEvent {
+    ClientEvent::Message { message: message(qos, payload), dup, token: None }
+}
+
+/// The payloads of the messages that came.
+pub fn payloads(output: &Output) -> Vec<Vec<u8>> {
+    let payload = |event: &ClientEvent| match event {
+        ClientEvent::Message { message, .. } => Some(message.payload.to_vec()),
+        _ => None,
+    };
+    output.events.iter().filter_map(payload).collect()
+}
+
+/// Acknowledged by the application.
+pub fn manual() -> ClientConfig {
+    let mut config = ClientConfig::default();
+    config.manual_acknowledgement = true;
+    config
+}
