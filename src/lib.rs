@@ -1,11 +1,17 @@
-//! MQTT 3.1, 3.1.1 and 5.0 as pure code: bytes go in, packets come out, and back. No socket, no thread,
-//! no clock; no allocation to decode or to encode.
+//! MQTT as pure code: bytes and time go in, bytes and events come out. No socket, no thread, no clock.
+//!
+//! Two things can be had: the codec of 3.1, 3.1.1 and 5.0, which allocates nothing, and on it a client of
+//! 3.1 and 3.1.1.
 //!
 //! # Layers
 //!
 //! Arrows point down only; each layer knows those below it and nothing else.
 //!
 //! ```text
+//! client       state machine: bytes + now in, bytes + events out
+//!   │
+//! delivery     packet identifiers, the exchanges of QoS 1 and 2, what is sent again
+//!   │
 //! packet       one struct per packet shape, borrowed: Publish<'a>, Connect<'a>, Ack<'a> …
 //!   │
 //! codec        fixed header → Frame; fields, lists and the table of properties
@@ -13,7 +19,49 @@
 //! base types   Version, QoS, ReasonCode, PacketId, TopicName, TopicFilter
 //! ```
 //!
-//! # The run loop
+//! # The run loop of a client
+//!
+//! The driver passes on what happens, then polls until there is nothing more to do for now. This one has a
+//! server that answers whatever it is sent, in memory; with a socket and a clock it is the same.
+//!
+//! ```
+//! use mqtt_sansio::{
+//!     Client, ClientConfig, ClientEvent, ClientOutput, Connect, Instant, Message, QoS, Version,
+//! };
+//!
+//! let mut client = Client::new(ClientConfig::default());
+//! let mut now = Instant::from_millis(0);
+//! client.connect(now, &Connect::new(Version::V3_1_1, "thermometer"))?;
+//! let mut message = Message::new("kitchen/temp", "20.5")?;
+//! message.qos = QoS::AtLeastOnce;
+//! client.publish(now, message)?;
+//! let mut segments = Vec::new();
+//! let mut answers = [&b"\x20\x02\0\0"[..], b"\x40\x02\0\x01"].into_iter(); // CONNACK, PUBACK
+//! loop {
+//!     match client.poll_output() {
+//!         ClientOutput::Transmit => {
+//!             client.poll_transmit(now, &mut segments, 65_536); // then: write them
+//!         }
+//!         ClientOutput::Event(ClientEvent::Published { .. }) => client.disconnect(now),
+//!         ClientOutput::Event(event) => println!("{event:?}"),
+//!         ClientOutput::Close => {
+//!             client.handle_closed(now); // when the socket is closed
+//!             break;
+//!         }
+//!         ClientOutput::Wait(deadline) => match answers.next() {
+//!             Some(bytes) => client.handle_input(now, bytes), // the socket could be read
+//!             None => {
+//!                 now = deadline.unwrap_or(now); // the time has come
+//!                 client.handle_timeout(now);
+//!             }
+//!         },
+//!     }
+//! }
+//! assert!(segments.concat().ends_with(&[0xE0, 0x00])); // DISCONNECT was the last
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The codec alone
 //!
 //! Bytes come in pieces of any size; [`FrameReader`] gives whole packets, [`Packet::decode_from`] reads
 //! one and checks that this side may send it, [`Packet::encode`] writes the answer.
@@ -59,12 +107,13 @@
 //!   will QoS and retain without a will, the first byte of CONNACK, the upper bits of a requested or granted QoS)
 //!   and the flags of a user name or password that the packet ends before.
 //! * **Panic-free and bounded.** No input panics, no memory is reserved on the word of a length field.
-//! * **Features:** `std` (default) ⊃ `alloc` ([`FrameReader`], [`Packet::encode_to`]) ⊃ nothing: the rest
-//!   needs no allocator. `arbitrary` implements `arbitrary::Arbitrary`.
+//! * **Features:** `std` (default) ⊃ `alloc` ([`Client`], [`FrameReader`], [`Packet::encode_to`]) ⊃
+//!   nothing: the rest needs no allocator. `arbitrary` implements `arbitrary::Arbitrary`, `serde` makes
+//!   a [`ClientSession`] something to write down.
 //!
 //! # Not supported
 //!
-//! * Client and broker state machines: this release is the codec.
+//! * A client of 5.0, and any broker state machine: not yet.
 //! * WebSocket framing: give this crate the bytes inside the binary frames. [MQTT-6.0.0-1]
 //! * The modified UTF-8 of 3.1 peers written in Java (`C0 80`, surrogate pairs): refused like any other
 //!   ill-formed UTF-8.
@@ -75,6 +124,8 @@
 //! * Lists and properties hold wire bytes or a slice in one non-generic representation, so that packets
 //!   are covariant in their lifetime.
 //! * The return codes of CONNACK before 5.0 are [`ReasonCode`]s: they mean the same under other numbers.
+//! * A connection begins with [`Client::connect`] and the borrowed [`Connect`] packet once the transport
+//!   is open: no second form of its fields, and no separate word that the transport is there.
 //! * Who may send what is asked apart from decoding ([`Packet::check_sender`]): tools read either side.
 #![no_std]
 #![forbid(unsafe_code)]
