@@ -22,8 +22,6 @@ mod transmit;
 
 use alloc::collections::VecDeque;
 
-use bytes::Bytes;
-
 pub use config::ClientConfig;
 pub use error::{CommandError, ConnectError, ServerFault};
 pub use event::{ClientEvent, ClientOutput, DisconnectReason, Handle, PublishOutcome, Token};
@@ -192,8 +190,7 @@ impl Client {
         self.advance(now);
         let packet = Packet::from(Subscribe::new(PacketId::MIN, subscriptions));
         packet.encoded_len(Version::V3_1_1)?;
-        let filters =
-            subscriptions.iter().map(|s| (Bytes::copy_from_slice(s.filter.as_bytes()), s.qos));
+        let filters = subscriptions.iter().map(|s| (s.filter.into(), s.qos));
         self.request(Request::Subscribe(filters.collect()))
     }
 
@@ -209,7 +206,7 @@ impl Client {
     ) -> Result<Handle, CommandError> {
         self.advance(now);
         Packet::from(Unsubscribe::new(PacketId::MIN, filters)).encoded_len(Version::V3_1_1)?;
-        let filters = filters.iter().map(|filter| Bytes::copy_from_slice(filter.as_bytes()));
+        let filters = filters.iter().map(|filter| (*filter).into());
         self.request(Request::Unsubscribe(filters.collect()))
     }
 

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Client;
 use super::event::{ClientEvent, DisconnectReason, Handle, PublishOutcome};
-use super::queue::{Key, Request};
+use super::queue::{Filter, Key, Request};
 use super::state::State;
 use crate::codec::{Frame, MAXIMUM_PACKET_SIZE, Properties};
 use crate::delivery::Unacknowledged;
@@ -18,7 +18,6 @@ use crate::packet_id::PacketId;
 use crate::qos::QoS;
 use crate::statistics::Counts;
 use crate::time::Instant;
-use crate::topic::TopicFilter;
 use crate::version::Version;
 
 /// From this size on a payload is handed out as it is; smaller ones are copied beside their header.
@@ -33,10 +32,10 @@ impl Client {
     /// messages wait in the queue.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<Bytes>, max: usize) -> usize {
         let now = self.advance(now);
-        self.signals.transmit = false;
         let Some(link) = self.state.link_mut().filter(|_| max > 0) else {
             return 0;
         };
+        self.signals.transmit = false;
         let counts = core::mem::take(&mut self.statistics.sent);
         let mut batch = Batch::new(out, link.version, counts);
         batch.control(&core::mem::take(&mut link.control));
@@ -108,15 +107,14 @@ impl Client {
                 let id = self.outbound.start(Key::Subscribe(handle), what)?;
                 let filters: Vec<_> = filters
                     .iter()
-                    .map(|(filter, qos)| Subscription::new(TopicFilter::trusted(filter), *qos))
+                    .map(|(filter, qos)| Subscription::new(filter.borrowed(), *qos))
                     .collect();
                 batch.packet(&Subscribe::new(id, &filters).into());
             }
             Request::Unsubscribe(filters) => {
                 let what = Unacknowledged::Unsubscribe;
                 let id = self.outbound.start(Key::Unsubscribe(handle), what)?;
-                let filters: Vec<_> =
-                    filters.iter().map(|filter| TopicFilter::trusted(filter)).collect();
+                let filters: Vec<_> = filters.iter().map(Filter::borrowed).collect();
                 batch.packet(&Unsubscribe::new(id, &filters).into());
             }
         }
