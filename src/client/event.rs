@@ -109,24 +109,32 @@ pub enum PublishOutcome {
 }
 
 /// Why a connection is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// DISCONNECT was sent, as the application asked.
+    #[error("the connection was ended as asked")]
     Requested,
     /// The server refused the connection.
+    #[error("the server refused the connection: {0}")]
     Refused(ReasonCode),
     /// The transport was closed or lost.
+    #[error("the transport was closed or lost")]
     TransportClosed,
     /// CONNACK did not come in time.
+    #[error("the server did not answer CONNECT in time")]
     ConnectTimeout,
     /// PINGRESP did not come in time.
+    #[error("the server did not answer PINGREQ in time")]
     PingTimeout,
     /// What was left to send was not pulled in time.
+    #[error("what was left to send was not taken in time")]
     CloseTimeout,
     /// The server sends what must be answered, and the transport does not take the answers: more than
     /// 1 MiB of them.
+    #[error("the transport does not take the answers to what the server sends")]
     AnswersNotTaken,
     /// The server broke the protocol.
-    ServerFault(ServerFault),
+    #[error(transparent)]
+    ServerFault(#[from] ServerFault),
 }

@@ -90,12 +90,11 @@ impl Client {
     /// The server has no session: what belonged to one is lost, but for what this connection has sent
     /// before CONNACK. What was never sent still is. [MQTT-3.1.2-6]
     fn begin_session(&mut self, early: bool) {
-        self.counters.sessions += 1;
-        self.inbound.discard();
-        if !early {
-            for key in self.outbound.discard() {
-                self.events.push_back(key.lost());
-            }
+        if early {
+            self.counters.sessions += 1;
+            self.inbound.discard();
+        } else {
+            self.end_session();
         }
     }
 
@@ -107,13 +106,10 @@ impl Client {
             }
             Delivery::ExactlyOnce { packet_id, .. } => self.inbound.publish_exactly_once(packet_id),
         };
-        match (received, publish.delivery.packet_id()) {
-            (Received::New, _) => self.deliver(publish),
-            (Received::Waiting, _) => {}
-            (Received::Repeated, Some(packet_id)) => {
-                self.send_control(&Packet::PubRec(Ack::new(packet_id))); // [MQTT-4.3.3-2]
-            }
-            (Received::Repeated, None) => {}
+        match received {
+            Received::New => self.deliver(publish),
+            Received::Waiting => {}
+            Received::Repeated => self.send_acknowledgements(), // [MQTT-4.3.3-2]
         }
     }
 
@@ -155,6 +151,8 @@ impl Client {
     fn pubrel(&mut self, id: PacketId) {
         self.inbound.pubrel(id);
         self.send_control(&Packet::PubComp(Ack::new(id)));
+        // Others may have waited for the turn of this one.
+        self.send_acknowledgements();
     }
 
     fn pubcomp(&mut self, id: PacketId) -> Result<(), ServerFault> {

@@ -36,6 +36,7 @@ pub struct ClientSession {
     unpolled: Vec<Unpolled>,
     handles: u64,
     sessions: u64,
+    connections: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,14 +59,19 @@ enum Unpolled {
 impl Client {
     /// The session as it stands.
     ///
-    /// SUBSCRIBE and UNSUBSCRIBE that were sent and not answered are not part of it: the new client tells
-    /// that they are lost. Neither is the right to acknowledge a QoS 1 message: the server sends it again.
+    /// SUBSCRIBE and UNSUBSCRIBE that were sent and not answered are not part of it, nor is what is in flight
+    /// on a connection with a clean start, whose session ends with it: the new client tells that they are
+    /// lost. A message that was polled and not acknowledged is not either: the server sends it again.
     #[must_use]
     pub fn session(&self) -> ClientSession {
         let mut unpolled: Vec<_> = self.events.iter().filter_map(Unpolled::of).collect();
         let mut in_flight = Vec::new();
+        let ends = self.state.ends_session();
         for (id, key, what) in self.outbound.iter() {
             match (key, what) {
+                (Key::Publish(handle), _) if ends => {
+                    unpolled.push(Unpolled::Published(handle, PublishOutcome::Lost));
+                }
                 (Key::Publish(handle), Unacknowledged::Publish(message)) => {
                     in_flight.push((id, handle, InFlight::Publish(message.clone())));
                 }
@@ -79,13 +85,27 @@ impl Client {
         ClientSession {
             in_flight,
             last_packet_id: self.outbound.last_id(),
-            unreleased: self.inbound.unreleased().collect(),
+            unreleased: if ends { Vec::new() } else { self.unreleased(&unpolled) },
             messages: self.queue.messages().iter().cloned().collect(),
             requests: self.queue.requests().iter().cloned().collect(),
             unpolled,
             handles: self.counters.handles,
             sessions: self.counters.sessions,
+            connections: self.counters.connections,
         }
+    }
+
+    /// The QoS 2 messages that must not be delivered again: not those polled with a token that ends with
+    /// this client, since nobody could acknowledge them.
+    fn unreleased(&self, unpolled: &[Unpolled]) -> Vec<(PacketId, bool)> {
+        let waits = |id| {
+            unpolled.iter().any(|event| match event {
+                Unpolled::Message { exactly_once, .. } => *exactly_once == Some(id),
+                _ => false,
+            })
+        };
+        let unreleased = self.inbound.unreleased();
+        unreleased.filter(|(id, acknowledged)| *acknowledged || waits(*id)).collect()
     }
 
     /// A client that goes on with a session.
@@ -94,6 +114,7 @@ impl Client {
         let mut client = Client::new(config);
         client.counters.handles = session.handles;
         client.counters.sessions = session.sessions;
+        client.counters.connections = session.connections;
         for (id, handle, what) in session.in_flight {
             let what = match what {
                 InFlight::Publish(message) => Unacknowledged::Publish(message),

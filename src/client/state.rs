@@ -48,6 +48,15 @@ impl State {
         }
     }
 
+    /// Whether the session ends with this connection. [MQTT-3.1.2-6]
+    pub(super) fn ends_session(&self) -> bool {
+        match self {
+            State::Connected(link) | State::Disconnecting { link, .. } => link.clean_start,
+            State::Connecting { link, .. } => link.early,
+            State::Disconnected | State::Closing => false,
+        }
+    }
+
     /// Whether the application's packets may be sent.
     pub(super) fn may_send(&self) -> bool {
         match self {
@@ -107,9 +116,10 @@ impl Link {
         debug_assert_eq!(sent, Ok(()), "{packet}");
     }
 
-    /// When PINGREQ is due. What waits to be pulled will count as sent then. [MQTT-3.1.2-23]
+    /// When PINGREQ is due: once, until it is pulled. [MQTT-3.1.2-23]
     pub(super) fn keep_alive_deadline(&self) -> Option<Instant> {
-        let keep_alive = self.keep_alive.filter(|_| self.control.is_empty())?;
+        let awaited = self.ping_deadline.is_some() && !self.control.is_empty();
+        let keep_alive = self.keep_alive.filter(|_| !awaited)?;
         Some(self.last_sent + keep_alive)
     }
 

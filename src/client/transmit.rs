@@ -38,7 +38,7 @@ impl Client {
         self.signals.transmit = false;
         let counts = core::mem::take(&mut self.statistics.sent);
         let mut batch = Batch::new(out, link.version, counts);
-        batch.control(&core::mem::take(&mut link.control));
+        batch.control(&mut link.control, max);
         while batch.size < max && self.send_next(&mut batch) {}
         let last = matches!(self.state, State::Disconnecting { .. }) && batch.size < max;
         if last {
@@ -86,7 +86,8 @@ impl Client {
     /// Adds the next packet that may be sent; false where there is none. First what is sent again, in its
     /// old order; requests do not wait for messages.
     fn send_next(&mut self, batch: &mut Batch<'_>) -> bool {
-        if !self.state.may_send() {
+        let answers_wait = self.state.link().is_some_and(|link| !link.control.is_empty());
+        if answers_wait || !self.state.may_send() {
             return false;
         }
         if let Some((id, what)) = self.outbound.next_resend() {
@@ -170,15 +171,19 @@ impl<'a> Batch<'a> {
         Batch { out, version, counts, small: BytesMut::new(), size: 0 }
     }
 
-    /// Packets that are encoded already.
-    fn control(&mut self, packets: &[u8]) {
-        let mut rest = packets;
-        while let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) {
+    /// Takes packets that are encoded already, until `max` bytes are reached.
+    fn control(&mut self, packets: &mut Vec<u8>, max: usize) {
+        let mut rest = &packets[..];
+        while self.size < max {
+            let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) else {
+                break;
+            };
             self.counts.add(frame.first_byte(), frame.as_bytes().len());
+            self.small.extend_from_slice(frame.as_bytes());
+            self.size += frame.as_bytes().len();
             rest = after;
         }
-        self.small.extend_from_slice(packets);
-        self.size += packets.len();
+        packets.drain(..self.size);
     }
 
     /// A packet that was found to be encodable when it was taken.

@@ -17,7 +17,8 @@ pub(crate) enum Received {
     New,
     /// One whose first copy was delivered and waits for its acknowledgement: nothing is to be done.
     Waiting,
-    /// One whose first copy was delivered and acknowledged: only the acknowledgement is to be sent again.
+    /// One whose first copy was delivered and acknowledged: only the acknowledgement is to be sent again, in
+    /// its turn.
     Repeated,
 }
 
@@ -96,7 +97,12 @@ impl Inbound {
             return Received::Waiting;
         }
         match self.unreleased.get(&id) {
-            Some(true) => return Received::Repeated,
+            // Its turn may have to wait for messages that came on this connection before it.
+            Some(true) => {
+                self.exactly_once.add(id);
+                self.exactly_once.acknowledge(id);
+                return Received::Repeated;
+            }
             // On a new connection it waits for its turn among what comes on that one.
             Some(false) => self.exactly_once.add(id),
             None => {
@@ -225,7 +231,9 @@ mod tests {
         assert_eq!(inbound.publish_exactly_once(id(2)), Received::Waiting);
         assert_eq!(inbound.publish_exactly_once(id(2)), Received::Waiting);
         inbound.acknowledge(QoS::ExactlyOnce, id(2));
+        assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some(id(1)));
         assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some(id(2)));
+        assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), None);
         inbound.check_invariants();
     }
 }

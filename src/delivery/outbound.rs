@@ -109,6 +109,7 @@ impl<K: Copy> Outbound<K> {
 
     /// Puts an exchange of an earlier process back, after those put back before it.
     pub(crate) fn insert(&mut self, id: PacketId, key: K, what: Unacknowledged) {
+        self.remove(id);
         self.messages += usize::from(what.is_message());
         self.last_order += 1;
         self.entries.insert(id, Entry { key, order: self.last_order, what });

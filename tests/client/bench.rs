@@ -9,12 +9,12 @@ use mqtt_sansio::{
     Token, TopicFilter, Version,
 };
 
-pub fn ms(millis: u64) -> Instant {
+pub(crate) fn ms(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
 /// The bytes that hex digits stand for; spaces between them are skipped.
-pub fn unhex(hex: &str) -> Vec<u8> {
+pub(crate) fn unhex(hex: &str) -> Vec<u8> {
     let digits: Vec<u32> = hex
         .chars()
         .filter(|digit| !digit.is_whitespace())
@@ -23,7 +23,7 @@ pub fn unhex(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
 }
 
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
@@ -31,7 +31,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// The packets that bytes hold, one a line: in hex and in words.
-pub fn words(bytes: &[u8]) -> String {
+pub(crate) fn words(bytes: &[u8]) -> String {
     let mut text = String::new();
     let mut rest = bytes;
     while let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) {
@@ -50,59 +50,54 @@ pub fn words(bytes: &[u8]) -> String {
 
 /// Everything that came out until `Wait`.
 #[derive(Debug, Default, PartialEq)]
-pub struct Output {
-    pub sent: Vec<u8>,
-    pub events: Vec<ClientEvent>,
-    pub close: bool,
-    pub wait: Option<Instant>,
+pub(crate) struct Output {
+    pub(crate) sent: Vec<u8>,
+    pub(crate) events: Vec<ClientEvent>,
+    pub(crate) close: bool,
+    pub(crate) wait: Option<Instant>,
 }
 
 impl Output {
     /// Asserts the bytes sent, as hex.
     #[track_caller]
-    pub fn sent(&self, expected: &str) -> &Output {
+    pub(crate) fn sent(&self, expected: &str) -> &Output {
         let expected = unhex(expected);
-        assert!(
-            self.sent == expected,
-            "sent\n{}expected\n{}",
-            words(&self.sent),
-            words(&expected)
-        );
+        assert!(self.sent == expected, "sent\n{}expected\n{}", words(&self.sent), words(&expected));
         self
     }
 
     #[track_caller]
-    pub fn events(&self, expected: &[ClientEvent]) -> &Output {
+    pub(crate) fn events(&self, expected: &[ClientEvent]) -> &Output {
         assert_eq!(self.events, expected, "sent\n{}", words(&self.sent));
         self
     }
 
     /// Asserts that nothing was sent and nothing happened.
     #[track_caller]
-    pub fn nothing(&self) -> &Output {
+    pub(crate) fn nothing(&self) -> &Output {
         self.sent("").events(&[]).closes(false)
     }
 
     #[track_caller]
-    pub fn closes(&self, expected: bool) -> &Output {
+    pub(crate) fn closes(&self, expected: bool) -> &Output {
         assert_eq!(self.close, expected, "{:?}", self.events);
         self
     }
 
     #[track_caller]
-    pub fn waits(&self, millis: Option<u64>) -> &Output {
+    pub(crate) fn waits(&self, millis: Option<u64>) -> &Output {
         assert_eq!(self.wait, millis.map(ms));
         self
     }
 
     /// Asserts that the connection is over for this reason, and nothing else happened.
     #[track_caller]
-    pub fn ends(&self, reason: DisconnectReason) -> &Output {
+    pub(crate) fn ends(&self, reason: DisconnectReason) -> &Output {
         self.sent("").events(&[ClientEvent::Disconnected(reason)]).closes(true).waits(None)
     }
 
     /// The tokens of the messages that came, in their order.
-    pub fn tokens(self) -> Vec<Token> {
+    pub(crate) fn tokens(self) -> Vec<Token> {
         let token = |event| match event {
             ClientEvent::Message { token, .. } => token,
             _ => None,
@@ -111,37 +106,36 @@ impl Output {
     }
 }
 
-pub struct Bench {
-    pub client: Client,
-    pub now: u64,
+pub(crate) struct Bench {
+    pub(crate) client: Client,
+    pub(crate) now: u64,
 }
 
 impl Bench {
-    pub fn new(config: ClientConfig) -> Bench {
+    pub(crate) fn new(config: ClientConfig) -> Bench {
         Bench { client: Client::new(config), now: 1000 }
     }
 
-    /// A client that is connected: 3.1.1, clean start, no keep alive.
-    pub fn connected() -> Bench {
+    /// A client that is connected: 3.1.1, a new session that outlives the connection, no keep alive.
+    pub(crate) fn connected() -> Bench {
         Bench::connected_with(ClientConfig::default())
     }
 
-    pub fn connected_with(config: ClientConfig) -> Bench {
+    pub(crate) fn connected_with(config: ClientConfig) -> Bench {
         let mut bench = Bench::new(config);
-        bench.connect(&Connect::new(Version::V3_1_1, "c")).sent(CONNECT_CLEAN);
-        bench.input(CONNACK).sent("").events(&[connected(false)]);
+        bench.reconnect(false).sent("").events(&[connected(false)]);
         bench
     }
 
     #[track_caller]
-    pub fn connect(&mut self, connect: &Connect<'_>) -> Output {
+    pub(crate) fn connect(&mut self, connect: &Connect<'_>) -> Output {
         assert_eq!(self.client.connect(ms(self.now), connect), Ok(()));
         self.drain()
     }
 
     /// Connects again without clean start; what the CONNACK set off.
     #[track_caller]
-    pub fn reconnect(&mut self, session_present: bool) -> Output {
+    pub(crate) fn reconnect(&mut self, session_present: bool) -> Output {
         let connect = Connect { clean_start: false, ..Connect::new(Version::V3_1_1, "c") };
         let output = self.connect(&connect);
         assert_eq!((output.close, output.wait), (false, Some(ms(self.now + 30_000))));
@@ -150,36 +144,36 @@ impl Bench {
     }
 
     #[track_caller]
-    pub fn lose(&mut self) -> Output {
+    pub(crate) fn lose(&mut self) -> Output {
         self.client.handle_closed(ms(self.now));
         self.drain()
     }
 
     #[track_caller]
-    pub fn input(&mut self, packets: &str) -> Output {
+    pub(crate) fn input(&mut self, packets: &str) -> Output {
         self.bytes(&unhex(packets))
     }
 
     #[track_caller]
-    pub fn bytes(&mut self, bytes: &[u8]) -> Output {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Output {
         self.client.handle_input(ms(self.now), bytes);
         self.drain()
     }
 
     #[track_caller]
-    pub fn timeout(&mut self, now: u64) -> Output {
+    pub(crate) fn timeout(&mut self, now: u64) -> Output {
         self.now = now;
         self.client.handle_timeout(ms(now));
         self.drain()
     }
 
     #[track_caller]
-    pub fn publish(&mut self, qos: QoS, payload: &'static str) -> Handle {
+    pub(crate) fn publish(&mut self, qos: QoS, payload: &'static str) -> Handle {
         self.client.publish(ms(self.now), message(qos, payload)).unwrap()
     }
 
     #[track_caller]
-    pub fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Handle {
+    pub(crate) fn subscribe(&mut self, filters: &[(&str, QoS)]) -> Handle {
         let filters: Vec<_> = filters
             .iter()
             .map(|(filter, qos)| Subscription::new(TopicFilter::new(filter).unwrap(), *qos))
@@ -188,24 +182,24 @@ impl Bench {
     }
 
     #[track_caller]
-    pub fn unsubscribe(&mut self, filters: &[&str]) -> Handle {
+    pub(crate) fn unsubscribe(&mut self, filters: &[&str]) -> Handle {
         let filters: Vec<_> = filters.iter().map(|f| TopicFilter::new(f).unwrap()).collect();
         self.client.unsubscribe(ms(self.now), &filters).unwrap()
     }
 
     #[track_caller]
-    pub fn acknowledge(&mut self, token: Token) -> Output {
+    pub(crate) fn acknowledge(&mut self, token: Token) -> Output {
         self.client.acknowledge(ms(self.now), token);
         self.drain()
     }
 
     #[track_caller]
-    pub fn disconnect(&mut self) -> Output {
+    pub(crate) fn disconnect(&mut self) -> Output {
         self.client.disconnect(ms(self.now));
         self.drain()
     }
 
-    pub fn pull(&mut self, max: usize) -> Vec<Bytes> {
+    pub(crate) fn pull(&mut self, max: usize) -> Vec<Bytes> {
         let mut out = Vec::new();
         let size = self.client.poll_transmit(ms(self.now), &mut out, max);
         assert_eq!(size, out.iter().map(Bytes::len).sum::<usize>());
@@ -214,7 +208,7 @@ impl Bench {
 
     /// Polls until `Wait`, as a driver does whose transport takes everything.
     #[track_caller]
-    pub fn drain(&mut self) -> Output {
+    pub(crate) fn drain(&mut self) -> Output {
         let mut output = Output::default();
         loop {
             self.client.check_invariants();
@@ -240,38 +234,38 @@ impl Bench {
     }
 }
 
-pub const CONNECT_CLEAN: &str = "100d 0004 4d515454 04 02 0000 0001 63";
-pub const CONNACK: &str = "20020000";
+pub(crate) const CONNECT_CLEAN: &str = "100d 0004 4d515454 04 02 0000 0001 63";
+pub(crate) const CONNACK: &str = "20020000";
 
-pub fn message(qos: QoS, payload: &'static str) -> Message {
+pub(crate) fn message(qos: QoS, payload: &'static str) -> Message {
     let mut message = Message::new("t", payload).unwrap();
     message.qos = qos;
     message
 }
 
-pub fn connected(session_present: bool) -> ClientEvent {
+pub(crate) fn connected(session_present: bool) -> ClientEvent {
     ClientEvent::Connected { session_present }
 }
 
-pub fn lost_connection() -> ClientEvent {
+pub(crate) fn lost_connection() -> ClientEvent {
     ClientEvent::Disconnected(DisconnectReason::TransportClosed)
 }
 
-pub fn published(handle: Handle, outcome: PublishOutcome) -> ClientEvent {
+pub(crate) fn published(handle: Handle, outcome: PublishOutcome) -> ClientEvent {
     ClientEvent::Published { handle, outcome }
 }
 
-pub fn subscribed(handle: Handle, codes: &[ReasonCode]) -> ClientEvent {
+pub(crate) fn subscribed(handle: Handle, codes: &[ReasonCode]) -> ClientEvent {
     ClientEvent::Subscribed { handle, reason_codes: Some(codes.to_vec()) }
 }
 
 /// A message that came, acknowledged by the client itself.
-pub fn received(qos: QoS, payload: &'static str, dup: bool) -> ClientEvent {
+pub(crate) fn received(qos: QoS, payload: &'static str, dup: bool) -> ClientEvent {
     ClientEvent::Message { message: message(qos, payload), dup, token: None }
 }
 
 /// The payloads of the messages that came.
-pub fn payloads(output: &Output) -> Vec<Vec<u8>> {
+pub(crate) fn payloads(output: &Output) -> Vec<Vec<u8>> {
     let payload = |event: &ClientEvent| match event {
         ClientEvent::Message { message, .. } => Some(message.payload.to_vec()),
         _ => None,
@@ -280,7 +274,7 @@ pub fn payloads(output: &Output) -> Vec<Vec<u8>> {
 }
 
 /// Acknowledged by the application.
-pub fn manual() -> ClientConfig {
+pub(crate) fn manual() -> ClientConfig {
     let mut config = ClientConfig::default();
     config.manual_acknowledgement = true;
     config

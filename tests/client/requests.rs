@@ -18,10 +18,7 @@ fn subscribe_is_told_the_code_of_each_filter() {
         ("c", QoS::AtLeastOnce),
         ("d", QoS::AtLeastOnce),
     ]);
-    bench
-        .drain()
-        .sent("8216 0001 0003 612f23 02 0003 622f2b 00 0001 63 01 0001 64 01")
-        .events(&[]);
+    bench.drain().sent("8216 0001 0003 612f23 02 0003 622f2b 00 0001 63 01 0001 64 01").events(&[]);
     let codes = [
         ReasonCode::GrantedQoS2,
         ReasonCode::GRANTED_QOS_0,
@@ -75,10 +72,8 @@ fn suback_with_a_wrong_number_of_codes_is_a_fault() {
         let mut bench = Bench::connected();
         let handle = bench.subscribe(&[("a", QoS::AtLeastOnce), ("b", QoS::AtLeastOnce)]);
         bench.drain();
-        let fault = UnexpectedAcknowledgement {
-            packet: PacketType::SubAck,
-            packet_id: PacketId::MIN,
-        };
+        let fault =
+            UnexpectedAcknowledgement { packet: PacketType::SubAck, packet_id: PacketId::MIN };
         bench.input(suback).sent("").closes(true).events(&[
             ClientEvent::Subscribed { handle, reason_codes: None },
             ClientEvent::Disconnected(ServerFault(fault)),
@@ -130,11 +125,10 @@ fn requests_do_not_wait_behind_a_full_window() {
 fn subscription_options_of_5_0_are_an_error() {
     let mut bench = Bench::connected();
     let filter = TopicFilter::new("a").unwrap();
-    let subscription = Subscription { no_local: true, ..Subscription::new(filter, QoS::AtMostOnce) };
-    let error = EncodeError::NotInVersion {
-        field: Field::SubscriptionOptions,
-        version: Version::V3_1_1,
-    };
+    let subscription =
+        Subscription { no_local: true, ..Subscription::new(filter, QoS::AtMostOnce) };
+    let error =
+        EncodeError::NotInVersion { field: Field::SubscriptionOptions, version: Version::V3_1_1 };
     let refused = bench.client.subscribe(ms(0), &[subscription]);
     assert_eq!(refused, Err(CommandError::Encode(error)));
     bench.drain().nothing();

@@ -1,0 +1,6 @@
+//! What `publish` and `subscribe` share.
+
+pub(crate) mod command;
+pub(crate) mod driver;
+pub(crate) mod options;
+pub(crate) mod trace;

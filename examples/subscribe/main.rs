@@ -1,0 +1,182 @@
+//! Subscribes to topics of an MQTT server and prints what comes: mosquitto_sub over the sans-IO `Client`.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod format;
+mod options;
+mod signals;
+mod time;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use mqtt_sansio::{
+    Client, ClientConfig, ClientEvent, Connect, DisconnectReason, Instant, MAXIMUM_PACKET_SIZE,
+    Message, Packet, PacketId, ReasonCode, Subscription,
+};
+
+use common::command::{self, End};
+use common::driver::{Application, Driver};
+use format::{Format, NotJson};
+use options::Arguments;
+use signals::Stop;
+
+const PROGRAM: &str = "subscribe";
+const TIMED_OUT: u8 = 27;
+
+fn main() -> ExitCode {
+    let arguments = match command::parse::<Arguments>(PROGRAM) {
+        Ok(arguments) => arguments,
+        Err(status) => return status,
+    };
+    let quiet = arguments.options.quiet;
+    let (Ok(end) | Err(end)) = run(arguments);
+    end.report(PROGRAM, quiet)
+}
+
+fn run(mut arguments: Arguments) -> Result<End, End> {
+    let format = arguments.settle()?;
+    let mut config = ClientConfig::default();
+    config.maximum_packet_size = MAXIMUM_PACKET_SIZE;
+    // A message counts as received when it is printed.
+    config.manual_acknowledgement = true;
+    let address = arguments.options.address();
+    let mut driver = Driver::open(address, config, arguments.options.trace())?;
+    signals::watch(driver.sender());
+    let mut subscriber = Subscriber {
+        arguments: &arguments,
+        format,
+        packet_id: 0,
+        printed: 0,
+        deadline: arguments.timeout.map(|timeout| Instant::from_millis(0) + timeout),
+        end: None,
+    };
+    Ok(driver.run(address, &mut subscriber))
+}
+
+/// Prints messages until there are enough of them.
+struct Subscriber<'a> {
+    arguments: &'a Arguments,
+    format: Format,
+    /// The identifier of the last PUBLISH that came, 0 at QoS 0.
+    packet_id: u16,
+    printed: u64,
+    deadline: Option<Instant>,
+    /// The exit status, once the end is decided, and what is said then.
+    end: Option<(u8, Option<&'static str>)>,
+}
+
+impl Subscriber<'_> {
+    fn finish(&mut self, now: Instant, end: (u8, Option<&'static str>), client: &mut Client) {
+        self.end.get_or_insert(end);
+        client.disconnect(now);
+    }
+
+    fn request(&mut self, now: Instant, client: &mut Client) {
+        let qos = self.arguments.qos;
+        let topics = self.arguments.topics();
+        let subscriptions: Vec<_> =
+            topics.into_iter().map(|topic| Subscription::new(topic, qos)).collect();
+        let mut result = client.subscribe(now, &subscriptions);
+        for filter in self.arguments.unsubscribe() {
+            result = result.and_then(|_| client.unsubscribe(now, &[filter]));
+        }
+        if let Err(error) = result {
+            eprintln!("Error: {error}.");
+            self.finish(now, (1, None), client);
+        }
+    }
+
+    fn subscribed(&mut self, now: Instant, codes: &[ReasonCode], client: &mut Client) {
+        if codes.iter().all(|code| code.is_error()) {
+            self.finish(now, (0, Some("All subscription requests were denied.")), client);
+        } else if self.arguments.exit_after_subscribing {
+            self.finish(now, (0, None), client);
+        }
+    }
+
+    /// Whether the message is not to be printed.
+    fn is_unwanted(&self, message: &Message) -> bool {
+        let topic = message.topic.name();
+        message.retain && self.arguments.no_retained
+            || self.arguments.filter_out().iter().any(|filter| filter.matches(topic))
+    }
+
+    fn print(&mut self, message: &Message) -> io::Result<()> {
+        let mut line = Vec::new();
+        if let Err(NotJson(text)) = self.format.print(message, self.packet_id, &mut line) {
+            if !self.arguments.options.quiet {
+                eprintln!("{text}");
+            }
+        }
+        if !self.arguments.no_line_feed {
+            line.push(b'\n');
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(&line)?;
+        out.flush()
+    }
+}
+
+impl Application for Subscriber<'_> {
+    type News = Stop;
+
+    fn connect(&self) -> Connect<'_> {
+        self.arguments.options.connect()
+    }
+
+    fn received(&mut self, packet: &Packet<'_>) {
+        if let Packet::Publish(publish) = packet {
+            self.packet_id = publish.delivery.packet_id().map_or(0, PacketId::get);
+        }
+    }
+
+    fn event(&mut self, now: Instant, event: ClientEvent, client: &mut Client) {
+        match event {
+            ClientEvent::Connected { .. } => self.request(now, client),
+            ClientEvent::Subscribed { reason_codes: Some(codes), .. } => {
+                self.subscribed(now, &codes, client);
+            }
+            ClientEvent::Message { message, token, .. } if self.end.is_none() => {
+                if !self.is_unwanted(&message) {
+                    if self.print(&message).is_err() {
+                        return self.finish(now, (1, None), client);
+                    }
+                    self.printed += 1;
+                }
+                if let Some(token) = token {
+                    client.acknowledge(now, token);
+                }
+                if self.arguments.count.is_some_and(|count| self.printed >= count) {
+                    self.finish(now, (0, None), client);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn tick(&mut self, now: Instant, client: &mut Client) {
+        self.deadline = None;
+        self.finish(now, (TIMED_OUT, Some("Timed out")), client);
+    }
+
+    fn news(&mut self, now: Instant, _: Stop, client: &mut Client) {
+        self.finish(now, (0, None), client);
+    }
+
+    fn ended(&self, reason: DisconnectReason) -> Option<End> {
+        if let Some((status, line)) = self.end {
+            return Some(End::Exit(status, line.map(str::to_owned).into_iter().collect()));
+        }
+        match reason {
+            DisconnectReason::Refused(_) | DisconnectReason::ServerFault(_) => {
+                Some(End::ended(reason, self.arguments.options.version()))
+            }
+            _ => None,
+        }
+    }
+}
