@@ -57,7 +57,8 @@
 //!   spell out a success or empty properties; a remaining length with more bytes than it needs before
 //!   5.0; and in 3.1 the unused bits (header flags outside PUBLISH, DUP at QoS 0, reserved connect flag,
 //!   will QoS and retain without a will, the first byte of CONNACK, the upper bits of a requested or granted QoS)
-//!   and the flags of a user name or password that the packet ends before.
+//!   and the flags of a user name or password that the packet ends before. A SUBACK of 3.1 with the failure
+//!   code of 3.1.1, which servers send, decodes and is not written at all.
 //! * **Panic-free and bounded.** No input panics, no memory is reserved on the word of a length field.
 //! * **Features:** `std` (default) ⊃ `alloc` ([`FrameReader`], [`Packet::encode_to`]) ⊃ nothing: the rest
 //!   needs no allocator. `arbitrary` implements `arbitrary::Arbitrary`.

@@ -509,9 +509,7 @@ impl<'a> Properties<'a> {
         match self.list.wire_or_slice() {
             Ok(wire) => {
                 // What was validated for one place needs a second look only where another allows less.
-                let Allowed { any, repeated } = place.allowed();
-                let once = PropertyId::SubscriptionIdentifier.bit() & !repeated;
-                if self.seen.0 & (!any | once) != 0 {
+                if self.seen.0 & !place.allowed().any != 0 {
                     self.len_one_by_one(place)?;
                 }
                 Ok(wire.len())
