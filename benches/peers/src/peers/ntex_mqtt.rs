@@ -7,7 +7,7 @@ use ::ntex_mqtt::{v3::codec as v3, v5::codec as v5};
 use ntex_bytes::{BytePages, ByteString, Bytes, BytesMut};
 use ntex_codec::{Decoder, Encoder};
 
-use crate::codec::Codec;
+use crate::codec::{Codec, LargePayloads};
 use crate::model::{self, Message, PacketType, Property};
 use crate::sink::Sink;
 
@@ -54,6 +54,8 @@ impl Default for V311 {
 
 impl Codec for V311 {
     type Packet<'a> = Prepared<v3::Encoded>;
+
+    const LARGE_PAYLOADS: LargePayloads = LargePayloads::Left;
 
     fn reset(&mut self) {
         self.input.clear();
@@ -261,6 +263,8 @@ impl Default for V5 {
 
 impl Codec for V5 {
     type Packet<'a> = Prepared<v5::Encoded>;
+
+    const LARGE_PAYLOADS: LargePayloads = LargePayloads::Left;
 
     fn reset(&mut self) {
         self.input.clear();
