@@ -1,1 +1,11 @@
 //! Against installed programs; ignored by plain `cargo test`, run by `.ci/run`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod dissection;
+mod pcap;
+mod tshark;
