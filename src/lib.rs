@@ -53,8 +53,8 @@
 //! * **Strict.** What the specification lets a decoder check is checked, and the rule that was broken is
 //!   named with its place ([`DecodeError`]). The encoder refuses what the decoder would.
 //! * **Canonical**, but for what 5.0 may spell in several ways and what 3.1 and 3.1.1 do not look at.
-//!   These decode and are written in the shortest form: acknowledgements, DISCONNECT and AUTH of 5.0 that
-//!   spell out a success or empty properties; a remaining length with more bytes than it needs before
+//!   These decode and are written in the shortest form: acknowledgements and DISCONNECT of 5.0 that spell
+//!   out a success or empty properties; a remaining length with more bytes than it needs before
 //!   5.0; and in 3.1 the unused bits (header flags outside PUBLISH, DUP at QoS 0, reserved connect flag,
 //!   will QoS and retain without a will, the first byte of CONNACK, the upper bits of a requested or granted QoS)
 //!   and the flags of a user name or password that the packet ends before. A SUBACK of 3.1 with the failure
@@ -78,6 +78,7 @@
 //! * The return codes of CONNACK before 5.0 are [`ReasonCode`]s: they mean the same under other numbers.
 //! * Who may send what is asked apart from decoding ([`Packet::check_sender`]): tools read either side.
 #![no_std]
+#![forbid(unsafe_code)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
