@@ -93,6 +93,8 @@ pub(crate) fn check_str(bytes: &[u8]) -> Result<(), Violation> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+
     use super::*;
 
     /// Every length around the word size, the byte in question at every place.
