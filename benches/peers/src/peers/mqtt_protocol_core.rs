@@ -5,6 +5,8 @@
 //! would copy every packet once more. `to_buffers` and the copy of its slices are faster than
 //! `to_continuous_buffer`, which grows a vector step by step.
 
+use std::hint::black_box;
+
 use ::mqtt_protocol_core::mqtt::Arc;
 use ::mqtt_protocol_core::mqtt::packet::{
     ContentType, DecodeResult, GenericPacketTrait, MessageExpiryInterval, Packet, PayloadFormat,
@@ -13,7 +15,7 @@ use ::mqtt_protocol_core::mqtt::packet::{
 };
 use ::mqtt_protocol_core::mqtt::result_code::{MqttError, SubackReturnCode};
 
-use crate::codec::{Codec, OUTPUT_BYTES};
+use crate::codec::{Codec, LargePayloads, OUTPUT_BYTES};
 use crate::framing::Input;
 use crate::model::{self, Message, PacketType};
 use crate::sink::Sink;
@@ -47,6 +49,8 @@ impl Default for V311 {
 impl Codec for V311 {
     type Packet<'a> = Packet;
 
+    const LARGE_PAYLOADS: LargePayloads = LargePayloads::CopiedOrLeft;
+
     fn reset(&mut self) {
         self.input.clear();
     }
@@ -75,6 +79,10 @@ impl Codec for V311 {
         for part in packet.to_buffers() {
             self.output.extend_from_slice(&part);
         }
+    }
+
+    fn encode_header_over(&mut self, packet: &mut Packet) {
+        black_box(packet.to_buffers());
     }
 
     fn output(&mut self) -> Vec<u8> {
