@@ -101,11 +101,12 @@
 //! * **Strict.** What the specification lets a decoder check is checked, and the rule that was broken is
 //!   named with its place ([`DecodeError`]). The encoder refuses what the decoder would.
 //! * **Canonical**, but for what 5.0 may spell in several ways and what 3.1 and 3.1.1 do not look at.
-//!   These decode and are written in the shortest form: acknowledgements, DISCONNECT and AUTH of 5.0 that
-//!   spell out a success or empty properties; a remaining length with more bytes than it needs before
+//!   These decode and are written in the shortest form: acknowledgements and DISCONNECT of 5.0 that spell
+//!   out a success or empty properties; a remaining length with more bytes than it needs before
 //!   5.0; and in 3.1 the unused bits (header flags outside PUBLISH, DUP at QoS 0, reserved connect flag,
 //!   will QoS and retain without a will, the first byte of CONNACK, the upper bits of a requested or granted QoS)
-//!   and the flags of a user name or password that the packet ends before.
+//!   and the flags of a user name or password that the packet ends before. A SUBACK of 3.1 with the failure
+//!   code of 3.1.1, which servers send, decodes and is not written at all.
 //! * **Panic-free and bounded.** No input panics, no memory is reserved on the word of a length field.
 //! * **Features:** `std` (default) ⊃ `alloc` ([`Client`], [`FrameReader`], [`Packet::encode_to`]) ⊃
 //!   nothing: the rest needs no allocator. `arbitrary` implements `arbitrary::Arbitrary`, `serde` makes

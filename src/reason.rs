@@ -165,7 +165,7 @@ impl ReasonCode {
         let allowed = TABLE.get(usize::from(u8::from(self))).copied().flatten();
         allowed.is_some_and(|(_, client, server)| {
             let packets = if sender == Sender::Client { client } else { server };
-            packets & packet.bit() != 0
+            packets & packet.bit() != 0 && packet.may_come_from(sender, Version::V5_0)
         })
     }
 

@@ -47,7 +47,7 @@ macro_rules! properties {
         /// A property of MQTT 5.0, section 2.2.2.2.
         ///
         /// The packets it may stand in are listed with each; more than once only where it says so.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, PartialEq, Eq)]
         #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
         #[non_exhaustive]
         #[repr(u8)]
@@ -88,6 +88,20 @@ macro_rules! properties {
                 use PacketType::*;
                 match self {
                     $(PropertyId::$name => (places!($once), places!($repeated)),)*
+                }
+            }
+        }
+
+        /// Authentication data is not printed, only its length.
+        impl fmt::Debug for Property<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if let Property::AuthenticationData(data) = self {
+                    return write!(f, "AuthenticationData({} bytes)", data.len());
+                }
+                match self {
+                    $(Property::$name(value) => {
+                        f.debug_tuple(stringify!($name)).field(value).finish()
+                    })*
                 }
             }
         }
@@ -509,9 +523,7 @@ impl<'a> Properties<'a> {
         match self.list.wire_or_slice() {
             Ok(wire) => {
                 // What was validated for one place needs a second look only where another allows less.
-                let Allowed { any, repeated } = place.allowed();
-                let once = PropertyId::SubscriptionIdentifier.bit() & !repeated;
-                if self.seen.0 & (!any | once) != 0 {
+                if self.seen.0 & !place.allowed().any != 0 {
                     self.len_one_by_one(place)?;
                 }
                 Ok(wire.len())

@@ -28,8 +28,8 @@ const fn not_plain(word: u64) -> u64 {
 }
 
 #[inline(always)]
-fn half_word(bytes: [u8; 4]) -> u64 {
-    u64::from(u32::from_ne_bytes(bytes))
+fn word(low: [u8; 4], high: [u8; 4]) -> u64 {
+    u64::from(u32::from_ne_bytes(low)) | u64::from(u32::from_ne_bytes(high)) << 32
 }
 
 /// Whether `test` is not zero for some word of `bytes`. Words overlap or repeat bytes where their
@@ -45,18 +45,16 @@ fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
         }
         return found != 0;
     }
-    let word = match *bytes {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return test(word(*first, *last)) != 0;
+    }
+    let half = match *bytes {
         [] => return false,
-        [a] => half_word([a; 4]),
-        [a, b] => half_word([a, b, a, b]),
-        [a, b, c] => half_word([a, b, c, c]),
-        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(first), Some(last)) => half_word(*first) | half_word(*last) << 32,
-            _ => return false,
-        },
+        [a] => [a; 4],
+        [a, b] => [a, b, a, b],
+        [a, b, c, ..] => [a, b, c, c],
     };
-    // Where only half of the word is used, the other half says nothing: double it.
-    test(if bytes.len() < 4 { word | word << 32 } else { word }) != 0
+    test(word(half, half)) != 0
 }
 
 /// Whether `bytes` are ASCII without U+0000, `+` and `#`: fit for every topic name and filter.
@@ -95,6 +93,8 @@ pub(crate) fn check_str(bytes: &[u8]) -> Result<(), Violation> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+
     use super::*;
 
     /// Every length around the word size, the byte in question at every place.

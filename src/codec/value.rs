@@ -356,7 +356,7 @@ impl<'a> Value<'a> for &'a [u8] {
 
     #[inline(always)]
     fn write<S: Sink>(&self, id: u8, out: &mut S) -> Option<()> {
-        let [high, low] = u16::try_from(self.len()).ok()?.to_be_bytes();
+        let [.., high, low] = self.len().to_be_bytes();
         out.joined([id, high, low], self)
     }
 }

@@ -20,11 +20,11 @@ pub(crate) trait Sink {
         self.array(value.to_be_bytes())
     }
 
-    /// Two length bytes and the bytes themselves; `None` over 65,535 bytes.
+    /// Two length bytes and the bytes themselves, which were measured to be at most 65,535.
     #[inline(always)]
     fn binary(&mut self, bytes: &[u8]) -> Option<()> {
-        let len = u16::try_from(bytes.len()).ok()?;
-        self.joined(len.to_be_bytes(), bytes)
+        let [.., high, low] = bytes.len().to_be_bytes();
+        self.joined([high, low], bytes)
     }
 
     /// A variable byte integer in its shortest form, section 1.5.5. [MQTT-1.5.5-1]
@@ -74,7 +74,7 @@ impl Sink for SliceSink<'_> {
     #[inline(always)]
     fn joined<const N: usize>(&mut self, head: [u8; N], tail: &[u8]) -> Option<()> {
         let free = core::mem::take(&mut self.free);
-        let (to, free) = free.split_at_mut_checked(N.checked_add(tail.len())?)?;
+        let (to, free) = free.split_at_mut_checked(N + tail.len())?;
         let (to_head, to_tail) = to.split_first_chunk_mut::<N>()?;
         *to_head = head;
         copy(to_tail, tail);

@@ -63,6 +63,15 @@ impl Encode for Typed<'_> {
         self.ack.reason_code != ReasonCode::Success || !self.ack.properties.is_empty()
     }
 
+    /// So little is done that a call would cost as much.
+    #[inline(always)]
+    fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        if self.is_rare() {
+            return self.encode_apart(version, out);
+        }
+        self.encode_here(version, out)
+    }
+
     #[inline(always)]
     fn write(&self, _version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         if !self.is_rare() {

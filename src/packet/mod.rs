@@ -295,6 +295,11 @@ trait Encode {
 
     #[inline(always)]
     fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        self.encode_common(version, out)
+    }
+
+    #[inline(never)]
+    fn encode_common(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         if self.is_rare() {
             return self.encode_apart(version, out);
         }

@@ -175,6 +175,14 @@ impl Encode for Publish<'_> {
     }
 
     #[inline(always)]
+    fn encode(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        if self.is_rare() {
+            return self.encode_apart(version, out);
+        }
+        self.encode_common(version, out)
+    }
+
+    #[inline(always)]
     fn write(&self, version: Version, lengths: Lengths, out: &mut impl Sink) -> Option<()> {
         self.write_header(version, lengths, out)?;
         out.bytes(self.payload)

@@ -68,7 +68,9 @@ impl Encode for SubAck<'_> {
             if !code.is_allowed_in(PacketType::SubAck) {
                 return Err(Violation::ReasonCodeNotListed.into()); // [MQTT-3.9.3-2]
             }
-            if ReasonCode::from_suback_code(u8::from(code), version).is_none() {
+            // A client of 3.1 would take the two low bits of a failure for the QoS granted.
+            let misread = version == Version::V3_1 && code.is_error();
+            if misread || ReasonCode::from_suback_code(u8::from(code), version).is_none() {
                 return Err(not_in_version(Field::ReasonCode, version));
             }
             fields += 1;

@@ -1,7 +1,15 @@
 //! Against installed programs; ignored by plain `cargo test`, run by `.ci/run`.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
+mod dissection;
 mod mosquitto;
 mod mosquitto_client;
 mod mosquitto_programs;
 mod mosquitto_server;
+mod pcap;
+mod tshark;

@@ -15,6 +15,9 @@ pub trait Codec: Default + 'static {
     /// A packet as the encoder takes it.
     type Packet<'a>;
 
+    /// What the encoder does with the payload of a large packet.
+    const LARGE_PAYLOADS: LargePayloads = LargePayloads::Copied;
+
     /// Empties the input of the decoder. Not timed.
     fn reset(&mut self);
 
@@ -53,8 +56,25 @@ pub trait Codec: Default + 'static {
         self.encode(packet);
     }
 
+    /// Encodes all of `packet` but its payload over what the output held before. Timed.
+    #[inline]
+    fn encode_header_over(&mut self, packet: &mut Self::Packet<'_>) {
+        self.encode_over(packet);
+    }
+
     /// The output of the encoder. Not timed.
     fn output(&mut self) -> Vec<u8>;
+}
+
+/// What an encoder does with the payload of a large packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LargePayloads {
+    /// Copies it to the output.
+    Copied,
+    /// Copies it, unless only the header is asked for.
+    CopiedOrLeft,
+    /// Leaves it where it is, and puts that place in the output.
+    Left,
 }
 
 /// A batch of packets to decode or to encode.
@@ -82,7 +102,11 @@ pub fn job<C: Codec>(row: &Row) -> Option<Box<dyn Job + '_>> {
             input: traffic.wire.repeat(row.copies),
         }),
         Task::DecodeChunks => Box::new(DecodeChunks::<C> { row, codec: C::default() }),
-        Task::EncodeEach => {
+        Task::EncodeEach if row.is_large() && C::LARGE_PAYLOADS == LargePayloads::Left => {
+            return None;
+        }
+        Task::EncodeHeader if C::LARGE_PAYLOADS == LargePayloads::Copied => return None,
+        Task::EncodeEach | Task::EncodeHeader => {
             Box::new(EncodeEach::<C> { row, codec: C::default(), packets: packets()? })
         }
         Task::EncodeStream => {
@@ -185,6 +209,13 @@ impl<C: Codec> Job for EncodeEach<'_, C> {
 
     fn run(&mut self) {
         for packet in &mut self.packets {
+            if self.row.task == Task::EncodeHeader {
+                for _ in 0..self.row.copies {
+                    self.codec.encode_header_over(black_box(packet));
+                    black_box(&self.codec);
+                }
+                continue;
+            }
             for _ in 0..self.row.copies {
                 self.codec.encode_over(black_box(packet));
                 black_box(&self.codec);

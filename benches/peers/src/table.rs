@@ -51,7 +51,10 @@ pub fn print_row(title: &str, cells: &[Option<Cell>]) {
 
 /// Prints what has to be known to read the table.
 pub fn print_notes(peers: &[Peer]) {
-    println!("\nA `-` is what a codec cannot do; the notes tell why.\n");
+    println!(
+        "\nA `-` is what a codec cannot do: 5.0, encoding a PUBLISH without copying its payload, or (as it \
+         never copies a large one) with it.\n"
+    );
     if peers.iter().any(|peer| peer.name == OURS) {
         println!("The factor is the time divided by that of {OURS}.\n");
     }

@@ -26,6 +26,8 @@ pub enum Task {
     DecodeChunks,
     /// Encode each of them over the one before.
     EncodeEach,
+    /// Encode each of them but its payload, which is to be sent from where it lies.
+    EncodeHeader,
     /// Encode them one after the other into one buffer.
     EncodeStream,
 }
@@ -55,6 +57,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether copying the payload is most of the work.
+    pub fn is_large(&self) -> bool {
+        self.traffic.wire.len() / self.traffic.messages.len() > 4096
+    }
+
     /// The number of packets in a batch.
     pub fn packets(&self) -> usize {
         self.traffic.messages.len() * self.copies
@@ -97,6 +104,11 @@ pub fn rows() -> Vec<Row> {
     add(Task::DecodeChunks, "decode", parts, &mixed, 1);
     for (title, traffic) in &single {
         add(Task::EncodeEach, "encode", *title, traffic, copies(traffic));
+    }
+    for (title, traffic) in &single {
+        if traffic.wire.len() > 4096 {
+            add(Task::EncodeHeader, "encode without its payload", *title, traffic, COPIES.1);
+        }
     }
     add(Task::EncodeStream, "encode", "1 MiB stream", &mixed, 1);
     rows

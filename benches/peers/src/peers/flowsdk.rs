@@ -51,8 +51,8 @@ impl<const LEVEL: u8> Codec for Both<LEVEL> {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         self.input.decode(|bytes| {
             let length = packet_frame_len(bytes).expect("valid packet")?;
-            match MqttPacket::from_bytes_with_version(&bytes[..length], LEVEL) {
-                Ok(ParseOk::Packet(packet, _)) => visit(&packet, sink),
+            match &MqttPacket::from_bytes_with_version(&bytes[..length], LEVEL) {
+                Ok(ParseOk::Packet(packet, _)) => visit(packet, sink),
                 other => panic!("{other:?}"),
             }
             Some(length)
@@ -165,7 +165,7 @@ fn packet_v5(message: &Message) -> Option<MqttPacket> {
     )))
 }
 
-#[inline]
+#[inline(always)]
 fn visit(packet: &MqttPacket, sink: &mut impl Sink) {
     match packet {
         MqttPacket::Connect3(c) => sink.connect(model::Connect {
@@ -214,7 +214,7 @@ fn visit(packet: &MqttPacket, sink: &mut impl Sink) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit_v5(p: &publishv5::MqttPublish, sink: &mut impl Sink) {
     let id = p.packet_id.unwrap_or(0);
     let topic = p.topic_name.as_bytes();

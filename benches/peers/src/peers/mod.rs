@@ -1,4 +1,7 @@
 //! The codecs that are compared.
+//!
+//! All of them look at a decoded packet where the decoder has put it: to move it out of its `Result`
+//! first can cost as much as to decode a small packet.
 
 mod flowsdk;
 mod mqtt5_protocol;

@@ -68,7 +68,7 @@ impl<const LEVEL: u8> Codec for Both<LEVEL> {
                 &mut packet,
                 LEVEL,
             );
-            visit(&packet.expect("valid packet"), sink);
+            visit(packet.as_ref().expect("valid packet"), sink);
             packets += 1;
         }
         packets
@@ -174,7 +174,7 @@ fn packet(message: &Message, level: u8) -> Option<Packet> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn visit(packet: &Packet, sink: &mut impl Sink) {
     match packet {
         Packet::Connect(c) => sink.connect(model::Connect {
@@ -223,7 +223,7 @@ fn visit(packet: &Packet, sink: &mut impl Sink) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit_properties(p: &PublishPacket, sink: &mut impl Sink) {
     for (id, value) in p.properties.iter() {
         sink.property(match (id, value) {

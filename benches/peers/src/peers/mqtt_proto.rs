@@ -4,6 +4,7 @@
 //! It has three ways to decode. This is the fastest of them; `Packet::decode` and `PollPacket`
 //! run the asynchronous decoder.
 
+use std::fmt::Debug;
 use std::hint::black_box;
 
 use ::mqtt_proto::{
@@ -15,23 +16,30 @@ use crate::framing::Input;
 use crate::model::{self, Message, PacketType, Property};
 use crate::sink::Sink;
 
-type Decoded<H> = Result<<H as PollHeader>::Packet, <H as PollHeader>::Error>;
-
-/// Decodes the packet at the start of `bytes`, if it is complete, and returns its length too.
-#[inline]
-fn decode<H: PollHeader>(bytes: &[u8], header: Result<H, H::Error>) -> Option<(Decoded<H>, usize)> {
+/// Decodes the packet at the start of `bytes`, if it is complete, shows it to `visit` and returns
+/// its length.
+#[inline(always)]
+fn decode<H: PollHeader<Error: Debug> + Copy>(
+    bytes: &[u8],
+    header: &Result<H, H::Error>,
+    visit: impl FnOnce(&H::Packet),
+) -> Option<usize> {
     let header = match header {
-        Err(error) if H::is_eof_error(&error) => return None,
-        Err(error) => return Some((Err(error), bytes.len())),
-        Ok(header) => header,
+        Ok(header) => *header,
+        Err(error) if H::is_eof_error(error) => return None,
+        Err(error) => panic!("{error:?}"),
     };
-    let length = total_len(header.remaining_len()).ok()?;
+    let length = total_len(header.remaining_len()).expect("valid length");
     let body = bytes.get(length - header.remaining_len()..length)?;
-    let packet = match header.build_empty_packet() {
-        Some(packet) => Ok(packet),
-        None => header.decode_buffer(body, &mut 0),
-    };
-    Some((packet, length))
+    if let Some(packet) = header.build_empty_packet() {
+        visit(&packet);
+    } else {
+        match &header.decode_buffer(body, &mut 0) {
+            Ok(packet) => visit(packet),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    Some(length)
 }
 
 /// MQTT 3.1.1.
@@ -58,11 +66,8 @@ impl Codec for V311 {
     }
 
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
-        self.input.decode(|bytes| {
-            let (packet, length) = decode(bytes, v3::Header::decode(bytes))?;
-            visit(&packet.expect("valid packet"), sink);
-            Some(length)
-        })
+        self.input
+            .decode(|bytes| decode(bytes, &v3::Header::decode(bytes), |packet| visit(packet, sink)))
     }
 
     fn packet(message: &Message) -> Option<v3::Packet> {
@@ -156,7 +161,7 @@ fn qos_pid(p: &model::Publish) -> Result<QosPid, Error> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn visit(packet: &v3::Packet, sink: &mut impl Sink) {
     match packet {
         v3::Packet::Connect(c) => sink.connect(model::Connect {
@@ -235,12 +240,10 @@ impl Codec for V5 {
 
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         self.input.decode(|bytes| {
-            let (packet, length) = decode(bytes, v5::Header::decode(bytes))?;
-            match packet.expect("valid packet") {
-                v5::Packet::Publish(publish) => visit_v5(&publish, sink),
+            decode(bytes, &v5::Header::decode(bytes), |packet| match packet {
+                v5::Packet::Publish(publish) => visit_v5(publish, sink),
                 other => unreachable!("{other:?} is not in the workload"),
-            }
-            Some(length)
+            })
         })
     }
 
@@ -286,7 +289,7 @@ impl Codec for V5 {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit_v5(p: &v5::Publish, sink: &mut impl Sink) {
     let qos = p.qos_pid.qos() as u8;
     let id = p.qos_pid.pid().map_or(0, Pid::value);

@@ -5,6 +5,8 @@
 //! would copy every packet once more. `to_buffers` and the copy of its slices are faster than
 //! `to_continuous_buffer`, which grows a vector step by step.
 
+use std::hint::black_box;
+
 use ::mqtt_protocol_core::mqtt::Arc;
 use ::mqtt_protocol_core::mqtt::packet::{
     ContentType, DecodeResult, GenericPacketTrait, MessageExpiryInterval, Packet, PayloadFormat,
@@ -13,14 +15,14 @@ use ::mqtt_protocol_core::mqtt::packet::{
 };
 use ::mqtt_protocol_core::mqtt::result_code::{MqttError, SubackReturnCode};
 
-use crate::codec::{Codec, OUTPUT_BYTES};
+use crate::codec::{Codec, LargePayloads, OUTPUT_BYTES};
 use crate::framing::Input;
 use crate::model::{self, Message, PacketType};
 use crate::sink::Sink;
 
 /// Splits the packet at the start of `bytes`, if it is complete, into its first byte and its
 /// body, and returns its length too.
-#[inline]
+#[inline(always)]
 fn split(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
     let (&first, rest) = bytes.split_first()?;
     let (remaining, prefix) = match VariableByteInteger::decode_stream(rest) {
@@ -47,6 +49,8 @@ impl Default for V311 {
 impl Codec for V311 {
     type Packet<'a> = Packet;
 
+    const LARGE_PAYLOADS: LargePayloads = LargePayloads::CopiedOrLeft;
+
     fn reset(&mut self) {
         self.input.clear();
     }
@@ -58,7 +62,7 @@ impl Codec for V311 {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         self.input.decode(|bytes| {
             let (first, body, length) = split(bytes)?;
-            decode(first, body, sink).expect("valid packet");
+            decode(first, body, sink);
             Some(length)
         })
     }
@@ -75,6 +79,10 @@ impl Codec for V311 {
         for part in packet.to_buffers() {
             self.output.extend_from_slice(&part);
         }
+    }
+
+    fn encode_header_over(&mut self, packet: &mut Packet) {
+        black_box(packet.to_buffers());
     }
 
     fn output(&mut self) -> Vec<u8> {
@@ -155,64 +163,84 @@ fn qos(level: u8) -> Qos {
     Qos::try_from(level).expect("a QoS of 0 to 2")
 }
 
-#[inline]
-fn decode(first: u8, body: &[u8], sink: &mut impl Sink) -> Result<(), MqttError> {
+#[inline(always)]
+fn decode(first: u8, body: &[u8], sink: &mut impl Sink) {
     match first >> 4 {
-        1 => {
-            let (c, _) = v3_1_1::Connect::parse(body)?;
-            sink.connect(model::Connect {
-                keep_alive: c.keep_alive(),
-                clean_session: c.clean_session(),
-                client_id: c.client_id(),
-                will: c.will_topic().zip(c.will_payload()).map(|(topic, message)| model::Will {
-                    qos: c.will_qos() as u8,
-                    retain: c.will_retain(),
-                    topic,
-                    message,
-                }),
-                user_name: c.user_name(),
-                password: c.password(),
-            });
-        }
+        1 => visit_connect(parsed(&v3_1_1::Connect::parse(body)), sink),
         3 => {
-            let (p, _) = v3_1_1::Publish::parse(first & 0x0F, Arc::from(body))?;
+            let publish = v3_1_1::Publish::parse(first & 0x0F, Arc::from(body));
+            let p = parsed(&publish);
             let id = p.packet_id().unwrap_or(0);
             let topic = p.topic_name().as_bytes();
             let payload = p.payload().as_slice();
             sink.publish(p.qos() as u8, p.dup(), p.retain(), id, topic, payload);
         }
-        4 => sink.identified(PacketType::Puback, v3_1_1::Puback::parse(body)?.0.packet_id()),
-        5 => sink.identified(PacketType::Pubrec, v3_1_1::Pubrec::parse(body)?.0.packet_id()),
-        6 => sink.identified(PacketType::Pubrel, v3_1_1::Pubrel::parse(body)?.0.packet_id()),
-        7 => sink.identified(PacketType::Pubcomp, v3_1_1::Pubcomp::parse(body)?.0.packet_id()),
+        4 => {
+            let id = parsed(&v3_1_1::Puback::parse(body)).packet_id();
+            sink.identified(PacketType::Puback, id);
+        }
+        5 => {
+            let id = parsed(&v3_1_1::Pubrec::parse(body)).packet_id();
+            sink.identified(PacketType::Pubrec, id);
+        }
+        6 => {
+            let id = parsed(&v3_1_1::Pubrel::parse(body)).packet_id();
+            sink.identified(PacketType::Pubrel, id);
+        }
+        7 => {
+            let id = parsed(&v3_1_1::Pubcomp::parse(body)).packet_id();
+            sink.identified(PacketType::Pubcomp, id);
+        }
         8 => {
-            let (s, _) = v3_1_1::Subscribe::parse(body)?;
-            sink.identified(PacketType::Subscribe, s.packet_id());
-            for entry in s.entries() {
+            let subscribe = v3_1_1::Subscribe::parse(body);
+            sink.identified(PacketType::Subscribe, parsed(&subscribe).packet_id());
+            for entry in parsed(&subscribe).entries() {
                 sink.filter(entry.topic_filter(), entry.sub_opts().qos() as u8);
             }
         }
         9 => {
-            let (s, _) = v3_1_1::Suback::parse(body)?;
-            sink.identified(PacketType::Suback, s.packet_id());
-            for code in s.return_codes() {
+            let suback = v3_1_1::Suback::parse(body);
+            sink.identified(PacketType::Suback, parsed(&suback).packet_id());
+            for code in parsed(&suback).return_codes() {
                 sink.number(code as u32);
             }
         }
         10 => {
-            let (u, _) = v3_1_1::Unsubscribe::parse(body)?;
-            sink.identified(PacketType::Unsubscribe, u.packet_id());
-            for entry in u.entries() {
+            let unsubscribe = v3_1_1::Unsubscribe::parse(body);
+            sink.identified(PacketType::Unsubscribe, parsed(&unsubscribe).packet_id());
+            for entry in parsed(&unsubscribe).entries() {
                 sink.bytes(entry.as_str().as_bytes());
             }
         }
         12 => {
-            v3_1_1::Pingreq::parse(body)?;
+            parsed(&v3_1_1::Pingreq::parse(body));
             sink.packet(PacketType::Pingreq);
         }
         other => unreachable!("packet type {other} is not in the workload"),
     }
-    Ok(())
+}
+
+/// The packet that a `parse` function returned.
+#[inline(always)]
+fn parsed<T>(result: &Result<(T, usize), MqttError>) -> &T {
+    &result.as_ref().expect("valid packet").0
+}
+
+#[inline(always)]
+fn visit_connect(c: &v3_1_1::Connect, sink: &mut impl Sink) {
+    sink.connect(model::Connect {
+        keep_alive: c.keep_alive(),
+        clean_session: c.clean_session(),
+        client_id: c.client_id(),
+        will: c.will_topic().zip(c.will_payload()).map(|(topic, message)| model::Will {
+            qos: c.will_qos() as u8,
+            retain: c.will_retain(),
+            topic,
+            message,
+        }),
+        user_name: c.user_name(),
+        password: c.password(),
+    });
 }
 
 /// MQTT 5.0.
@@ -242,9 +270,8 @@ impl Codec for V5 {
         self.input.decode(|bytes| {
             let (first, body, length) = split(bytes)?;
             assert_eq!(first >> 4, 3, "only PUBLISH is in the workload");
-            let (publish, _) =
-                v5_0::Publish::parse(first & 0x0F, Arc::from(body)).expect("valid packet");
-            visit_v5(&publish, sink);
+            let publish = v5_0::Publish::parse(first & 0x0F, Arc::from(body));
+            visit_v5(parsed(&publish), sink);
             Some(length)
         })
     }
@@ -301,7 +328,7 @@ fn publish_v5(p: &model::Publish) -> Result<v5_0::Publish, MqttError> {
     builder.build()
 }
 
-#[inline]
+#[inline(always)]
 fn visit_v5(p: &v5_0::Publish, sink: &mut impl Sink) {
     use ::mqtt_protocol_core::mqtt::packet::Property;
 

@@ -39,8 +39,8 @@ impl Codec for V311 {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         let mut packets = 0;
         loop {
-            match v4::read(&mut self.input, MAX_PACKET) {
-                Ok(packet) => visit(&packet, sink),
+            match &v4::read(&mut self.input, MAX_PACKET) {
+                Ok(packet) => visit(packet, sink),
                 Err(Error::InsufficientBytes(_)) => return packets,
                 Err(error) => panic!("{error}"),
             }
@@ -104,8 +104,8 @@ impl Codec for V5 {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         let mut packets = 0;
         loop {
-            match v5::read(&mut self.input, MAX_PACKET) {
-                Ok(v5::Packet::Publish(publish)) => visit_v5(&publish, sink),
+            match &v5::read(&mut self.input, MAX_PACKET) {
+                Ok(v5::Packet::Publish(publish)) => visit_v5(publish, sink),
                 Ok(other) => unreachable!("{other:?} is not in the workload"),
                 Err(Error::InsufficientBytes(_)) => return packets,
                 Err(error) => panic!("{error}"),
@@ -157,7 +157,7 @@ impl Codec for V5 {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit_v5(p: &v5::Publish, sink: &mut impl Sink) {
     let topic = p.topic.as_bytes();
     sink.publish(p.qos as u8, p.dup, p.retain, p.pkid, topic, &p.payload);

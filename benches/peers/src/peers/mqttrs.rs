@@ -38,8 +38,10 @@ impl Codec for V311 {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         self.input.decode(|bytes| {
             let length = packet_len(bytes)?;
-            let packet = decode_slice(&bytes[..length]).expect("valid packet");
-            visit(&packet.expect("complete packet"), sink);
+            match &decode_slice(&bytes[..length]) {
+                Ok(Some(packet)) => visit(packet, sink),
+                other => panic!("{other:?} instead of a packet"),
+            }
             Some(length)
         })
     }
@@ -129,7 +131,7 @@ fn qos(level: u8) -> QoS {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit(packet: &Packet<'_>, sink: &mut impl Sink) {
     match packet {
         Packet::Connect(c) => sink.connect(model::Connect {

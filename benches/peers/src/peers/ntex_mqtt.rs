@@ -7,7 +7,7 @@ use ::ntex_mqtt::{v3::codec as v3, v5::codec as v5};
 use ntex_bytes::{BytePages, ByteString, Bytes, BytesMut};
 use ntex_codec::{Decoder, Encoder};
 
-use crate::codec::Codec;
+use crate::codec::{Codec, LargePayloads};
 use crate::model::{self, Message, PacketType, Property};
 use crate::sink::Sink;
 
@@ -55,6 +55,8 @@ impl Default for V311 {
 impl Codec for V311 {
     type Packet<'a> = Prepared<v3::Encoded>;
 
+    const LARGE_PAYLOADS: LargePayloads = LargePayloads::Left;
+
     fn reset(&mut self) {
         self.input.clear();
     }
@@ -66,21 +68,22 @@ impl Codec for V311 {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         let mut packets = 0;
         loop {
-            match self.codec.decode(&mut self.input).expect("valid packet") {
-                Some(v3::Decoded::Packet(packet, _)) => visit(&packet, sink),
-                Some(v3::Decoded::Publish(publish, payload, _)) => {
+            match &self.codec.decode(&mut self.input) {
+                Ok(Some(v3::Decoded::Packet(packet, _))) => visit(packet, sink),
+                Ok(Some(v3::Decoded::Publish(publish, payload, _))) => {
                     if payload.len() < publish.payload_size as usize {
-                        self.incomplete = Some(publish);
+                        self.incomplete = Some(publish.clone());
                         continue;
                     }
-                    visit_publish(&publish, &payload, sink);
+                    visit_publish(publish, payload, sink);
                 }
-                Some(v3::Decoded::PayloadChunk(payload, end)) => {
+                Ok(Some(v3::Decoded::PayloadChunk(payload, end))) => {
                     assert!(end, "payloads of less than {MIN_CHUNK} bytes are not split");
                     let publish = self.incomplete.take().expect("a PUBLISH before its payload");
-                    visit_publish(&publish, &payload, sink);
+                    visit_publish(&publish, payload, sink);
                 }
-                None => return packets,
+                Ok(None) => return packets,
+                Err(error) => panic!("{error}"),
             }
             packets += 1;
         }
@@ -183,7 +186,7 @@ fn qos(level: u8) -> v3::QoS {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit(packet: &v3::Packet, sink: &mut impl Sink) {
     match packet {
         v3::Packet::Connect(c) => sink.connect(model::Connect {
@@ -237,7 +240,7 @@ fn visit(packet: &v3::Packet, sink: &mut impl Sink) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit_publish(p: &v3::Publish, payload: &[u8], sink: &mut impl Sink) {
     let id = p.packet_id.map_or(0, NonZeroU16::get);
     let topic = p.topic.as_bytes();
@@ -262,6 +265,8 @@ impl Default for V5 {
 impl Codec for V5 {
     type Packet<'a> = Prepared<v5::Encoded>;
 
+    const LARGE_PAYLOADS: LargePayloads = LargePayloads::Left;
+
     fn reset(&mut self) {
         self.input.clear();
     }
@@ -273,12 +278,13 @@ impl Codec for V5 {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         let mut packets = 0;
         loop {
-            match self.codec.decode(&mut self.input).expect("valid packet") {
-                Some(v5::Decoded::Publish(publish, payload, _)) => {
-                    visit_v5(&publish, &payload, sink);
+            match &self.codec.decode(&mut self.input) {
+                Ok(Some(v5::Decoded::Publish(publish, payload, _))) => {
+                    visit_v5(publish, payload, sink);
                 }
-                Some(other) => unreachable!("{other:?} is not in the workload"),
-                None => return packets,
+                Ok(Some(other)) => unreachable!("{other:?} is not in the workload"),
+                Ok(None) => return packets,
+                Err(error) => panic!("{error}"),
             }
             packets += 1;
         }
@@ -331,7 +337,7 @@ impl Codec for V5 {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit_v5(p: &v5::Publish, payload: &[u8], sink: &mut impl Sink) {
     let id = p.packet_id.map_or(0, NonZeroU16::get);
     let topic = p.topic.as_bytes();

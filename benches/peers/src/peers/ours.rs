@@ -6,7 +6,7 @@ use mqtt_sansio::{
     TopicFilter, TopicName, Unsubscribe, UserProperty, Version, Will,
 };
 
-use crate::codec::{Codec, OUTPUT_BYTES};
+use crate::codec::{Codec, LargePayloads, OUTPUT_BYTES};
 use crate::framing::Input;
 use crate::model::{self, Message, PacketType};
 use crate::sink::Sink;
@@ -40,6 +40,8 @@ impl<const IS_V5: bool> Default for Ours<IS_V5> {
 
 impl<const IS_V5: bool> Codec for Ours<IS_V5> {
     type Packet<'a> = Packet<'a>;
+
+    const LARGE_PAYLOADS: LargePayloads = LargePayloads::CopiedOrLeft;
 
     fn reset(&mut self) {
         self.input.clear();
@@ -102,6 +104,13 @@ impl<const IS_V5: bool> Codec for Ours<IS_V5> {
         self.written += packet
             .encode(Self::VERSION, &mut self.output[self.written..])
             .expect("encodable packet");
+    }
+
+    fn encode_header_over(&mut self, packet: &mut Packet<'_>) {
+        if let Packet::Publish(publish) = packet {
+            self.written =
+                publish.encode_header(Self::VERSION, &mut self.output).expect("encodable packet");
+        }
     }
 
     fn output(&mut self) -> Vec<u8> {

@@ -40,8 +40,8 @@ impl Codec for V311 {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         let mut packets = 0;
         loop {
-            match v4::Packet::read(&mut self.input, MAX_PACKET) {
-                Ok(packet) => visit(&packet, sink),
+            match &v4::Packet::read(&mut self.input, MAX_PACKET) {
+                Ok(packet) => visit(packet, sink),
                 Err(Error::InsufficientBytes(_)) => return packets,
                 Err(error) => panic!("{error}"),
             }
@@ -92,8 +92,8 @@ impl Codec for V5 {
     fn decode<S: Sink>(&mut self, sink: &mut S) -> usize {
         let mut packets = 0;
         loop {
-            match v5::Packet::read(&mut self.input, None) {
-                Ok(v5::Packet::Publish(publish)) => visit_v5(&publish, sink),
+            match &v5::Packet::read(&mut self.input, None) {
+                Ok(v5::Packet::Publish(publish)) => visit_v5(publish, sink),
                 Ok(other) => unreachable!("{other:?} is not in the workload"),
                 Err(ErrorV5::InsufficientBytes(_)) => return packets,
                 Err(error) => panic!("{error}"),
@@ -141,7 +141,7 @@ impl Codec for V5 {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn visit_v5(p: &v5::Publish, sink: &mut impl Sink) {
     sink.publish(p.qos as u8, p.dup, p.retain, p.pkid, &p.topic, &p.payload);
     if let Some(properties) = &p.properties {

@@ -61,7 +61,7 @@ macro_rules! v4_packets {
             }
         }
 
-        #[inline]
+        #[inline(always)]
         fn visit(packet: &v4::Packet, sink: &mut impl Sink) {
             match packet {
                 v4::Packet::Connect(c) => sink.connect(model::Connect {

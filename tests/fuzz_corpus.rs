@@ -1,0 +1,52 @@
+//! Replays the fuzz targets' corpus, without a fuzzer.
+#![cfg(feature = "alloc")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[expect(
+    unreachable_pub,
+    unused_imports,
+    reason = "a crate of its own, that exports more than this"
+)]
+#[path = "../fuzz/src/lib.rs"]
+mod checks;
+
+use std::fs;
+use std::path::Path;
+
+/// Checks every file of the target's corpus; the last one named in the output is the one that fails.
+fn replay(target: &str, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut paths: Vec<_> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{}", folder.display());
+    for path in paths {
+        println!("{}", path.display());
+        check(&fs::read(&path).unwrap());
+    }
+}
+
+#[test]
+fn whatever_decodes_reads_alike_in_every_way_and_encodes_to_its_canonical_form() {
+    replay("decode", checks::decode);
+}
+
+#[test]
+fn a_packet_is_refused_by_both_encoder_and_decoder_or_comes_back_as_it_was() {
+    replay("roundtrip", checks::roundtrip);
+}
+
+#[test]
+fn a_client_completes_everything_once_whatever_its_server_does() {
+    replay("client", checks::client);
+}
+
+#[test]
+fn a_stream_gives_the_same_frames_however_it_is_cut() {
+    replay("framing", checks::framing);
+}
