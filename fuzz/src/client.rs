@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use mqtt_sansio::{
-    Ack, Client, ClientConfig, ClientEvent, ClientOutput, ClientSession, ConnAck, Connect, Delivery,
-    Handle, Instant, Message, Packet, PacketId, Publish, QoS, ReasonCode, SubAck, Subscription,
-    Token, TopicName, UnsubAck, Version,
+    Ack, Client, ClientConfig, ClientEvent, ClientOutput, ClientSession, ConnAck, Connect,
+    Delivery, Handle, Instant, Message, Packet, PacketId, Publish, QoS, ReasonCode, SubAck,
+    Subscription, Token, TopicName, UnsubAck, Version,
 };
 
 use super::source::Source;
@@ -119,7 +119,8 @@ impl<'a> Run<'a> {
 
     fn acknowledge(&mut self) {
         if !self.tokens.is_empty() {
-            let token = self.tokens.swap_remove(usize::from(self.source.byte()) % self.tokens.len());
+            let token =
+                self.tokens.swap_remove(usize::from(self.source.byte()) % self.tokens.len());
             self.client.acknowledge(self.now(), token);
         }
     }
@@ -248,7 +249,9 @@ impl<'a> Run<'a> {
                     let codes = &codes[..subscribe.filters.len()];
                     SubAck::new(subscribe.packet_id, codes).into()
                 }
-                Packet::Unsubscribe(unsubscribe) => UnsubAck::new(unsubscribe.packet_id, &[]).into(),
+                Packet::Unsubscribe(unsubscribe) => {
+                    UnsubAck::new(unsubscribe.packet_id, &[]).into()
+                }
                 _ => continue,
             };
             let mut bytes = Vec::new();

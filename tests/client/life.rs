@@ -63,9 +63,15 @@ fn connect_with_a_client_id_that_servers_refuse_is_an_error() {
     let resumed = Connect { clean_start: false, client_id: "", ..plain() };
     assert_eq!(bench.client.connect(ms(0), &resumed), invalid);
     assert_eq!(bench.client.connect(ms(0), &Connect::new(Version::V3_1, "")), invalid);
-    let long = "123456789012345678901234";
-    assert_eq!(bench.client.connect(ms(0), &Connect::new(Version::V3_1, long)), invalid);
     bench.drain().nothing();
+}
+
+#[test]
+fn connect_with_a_client_id_of_24_characters_is_tried_in_3_1() {
+    let mut bench = Bench::new(ClientConfig::default());
+    let long = Connect::new(Version::V3_1, "123456789012345678901234");
+    let id = "0018 313233343536373839303132333435363738393031323334";
+    bench.connect(&long).sent(&format!("1026 0006 4d5149736470 03 02 0000 {id}"));
 }
 
 #[test]
