@@ -83,18 +83,23 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         may_pull: false,
         unsent: VecDeque::new(),
         reason: DisconnectReason::TransportClosed,
+        stopping: false,
     };
     // One for all connections, so that it is not missed between two of them.
     let mut interruption = pin!(ctrl_c());
     loop {
-        match TcpStream::connect((arguments.host.as_str(), arguments.port)).await {
+        let stream = tokio::select! {
+            stream = TcpStream::connect((arguments.host.as_str(), arguments.port)) => stream,
+            result = interruption.as_mut() => return Ok(result?),
+        };
+        match stream {
             Err(error) => eprintln!("not connected: {error}"),
             Ok(stream) => {
                 subscriber.converse(stream, &connect, interruption.as_mut()).await?;
                 match subscriber.reason {
-                    DisconnectReason::Requested => return Ok(()),
+                    _ if subscriber.stopping => return Ok(()),
                     DisconnectReason::Refused(code) => return Err(code.to_string().into()),
-                    reason => eprintln!("connection ended: {reason:?}"),
+                    reason => eprintln!("connection ended: {reason}"),
                 }
             }
         }
@@ -115,6 +120,8 @@ struct Subscriber<'a> {
     unsent: VecDeque<Bytes>,
     /// How the last connection ended.
     reason: DisconnectReason,
+    /// The user has asked for the end.
+    stopping: bool,
 }
 
 impl Subscriber<'_> {
@@ -127,7 +134,6 @@ impl Subscriber<'_> {
     ) -> Result<(), Box<dyn Error>> {
         let (mut reader, mut writer) = stream.split();
         let mut received = BytesMut::with_capacity(BATCH);
-        let mut stopping = false;
         self.client.connect(self.now(), connect)?;
         while let ControlFlow::Continue(deadline) = self.drain()? {
             tokio::select! {
@@ -144,9 +150,9 @@ impl Subscriber<'_> {
                     }
                 }
                 () = at(self.epoch, deadline) => self.client.handle_timeout(self.now()),
-                result = interruption.as_mut(), if !stopping => {
+                result = interruption.as_mut(), if !self.stopping => {
                     result?;
-                    stopping = true;
+                    self.stopping = true;
                     self.client.disconnect(self.now());
                 }
             }

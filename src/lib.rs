@@ -16,7 +16,7 @@
 //!   │
 //! codec        fixed header → Frame; fields, lists and the table of properties
 //!   │
-//! base types   Version, QoS, ReasonCode, PacketId, TopicName, TopicFilter
+//! base types   Version, QoS, PacketType, ReasonCode, PacketId, TopicName, TopicFilter, Violation, Instant …
 //! ```
 //!
 //! # The run loop of a client
@@ -110,7 +110,7 @@
 //! * **Panic-free and bounded.** No input panics, no memory is reserved on the word of a length field.
 //! * **Features:** `std` (default) ⊃ `alloc` ([`Client`], [`FrameReader`], [`Packet::encode_to`]) ⊃
 //!   nothing: the rest needs no allocator. `arbitrary` implements `arbitrary::Arbitrary`, `serde` makes
-//!   a [`ClientSession`] something to write down.
+//!   a [`ClientSession`], and what it is made of, something to write down.
 //!
 //! # Not supported
 //!
@@ -120,7 +120,7 @@
 //!   ill-formed UTF-8.
 //! * Bridge protocol levels (131, 132): refused as unsupported.
 //!
-//! # Where the design was changed
+//! # Design decisions
 //!
 //! * Lists and properties hold wire bytes or a slice in one non-generic representation, so that packets
 //!   are covariant in their lifetime.
@@ -147,13 +147,16 @@ mod delivery;
 mod message;
 mod packet;
 mod packet_id;
+mod packet_type;
 mod qos;
 mod reason;
 #[cfg(feature = "alloc")]
 mod statistics;
+mod text;
 mod time;
 mod topic;
 mod version;
+mod violation;
 
 #[cfg(feature = "alloc")]
 pub use client::{
@@ -165,15 +168,16 @@ pub use codec::FrameReader;
 pub use codec::{
     DecodeError, EncodeError, Field, Frame, Item, List, ListIter, MAXIMUM_PACKET_SIZE,
     PayloadFormat, Properties, Property, PropertyId, SubscriptionIdentifier, TopicAlias,
-    UserProperty, Violation,
+    UserProperty,
 };
 #[cfg(feature = "alloc")]
 pub use message::{Message, Topic};
 pub use packet::{
-    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketType, Publish, RetainHandling,
-    Sender, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe, Will,
+    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, RetainHandling, SubAck,
+    Subscribe, Subscription, UnsubAck, Unsubscribe, Will,
 };
 pub use packet_id::PacketId;
+pub use packet_type::{PacketType, Sender};
 pub use qos::{InvalidQoS, QoS};
 pub use reason::{ReasonCode, UnknownReasonCode};
 #[cfg(feature = "alloc")]
@@ -181,6 +185,7 @@ pub use statistics::{Count, Counts, Statistics};
 pub use time::Instant;
 pub use topic::{Share, TopicFilter, TopicName};
 pub use version::{UnknownVersion, Version};
+pub use violation::Violation;
 
 /// The README's examples, as doctests.
 #[cfg(doctest)]

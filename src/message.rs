@@ -4,9 +4,9 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::codec::Violation;
 use crate::qos::QoS;
 use crate::topic::TopicName;
+use crate::violation::Violation;
 
 /// A topic name that owns its bytes; cloning it shares them.
 ///

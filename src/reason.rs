@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::packet::{PacketType, Sender};
+use crate::packet_type::{PacketType, Sender};
 use crate::qos::QoS;
 use crate::version::Version;
 

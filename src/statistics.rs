@@ -1,6 +1,6 @@
 //! Counts of what was sent and received.
 
-use crate::packet::PacketType;
+use crate::packet_type::PacketType;
 
 /// Packets and bytes of one packet type, one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,13 +2,14 @@
 
 use core::fmt;
 
-use crate::codec::{Violation, text};
+use crate::text;
+use crate::violation::Violation;
 
 /// The longest topic name or filter in bytes. [MQTT-4.7.3-3]
 const MAXIMUM_LEN: usize = u16::MAX as usize;
 
 /// A topic name, section 4.7: what a message is published under. At least one character, at most 65,535
-/// bytes of UTF-8, no U+0000, no wildcards.
+/// bytes of UTF-8, no U+0000, no wildcards; only [`BY_ALIAS`](TopicName::BY_ALIAS) is empty.
 ///
 /// It is kept as bytes: comparing, routing and encoding need no more, and ASCII names are then checked
 /// without a full pass over their UTF-8.
@@ -182,6 +183,10 @@ impl<'a> TopicFilter<'a> {
     #[must_use]
     pub fn matches(self, name: TopicName<'_>) -> bool {
         let (mut filter, mut name) = (self.0, name.0);
+        // An alias must be resolved first: the name it stands for is what is matched.
+        if name.is_empty() {
+            return false;
+        }
         // [MQTT-4.7.2-1]
         if name.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
             return false;
@@ -253,7 +258,7 @@ pub struct Share<'a> {
     pub filter: TopicFilter<'a>,
 }
 
-#[cold]
+#[inline(never)]
 fn check_filter(filter: &[u8]) -> Result<(), Violation> {
     if filter.is_empty() {
         return Err(Violation::EmptyTopicFilter); // [MQTT-4.7.3-1]

@@ -144,7 +144,11 @@ impl<N: Send + 'static> Driver<N> {
                     return;
                 }
                 Some(Input::News(news)) => app.news(self.now(), news, &mut self.client),
-                None => self.time_out(app),
+                None => {}
+            }
+            // Also where input keeps coming.
+            if deadline.is_some_and(|deadline| self.now() >= deadline) {
+                self.time_out(app);
             }
         }
     }
@@ -174,9 +178,9 @@ impl<N: Send + 'static> Driver<N> {
                 trace.sending(segment);
             }
             if self.stream.write_all(segment).is_err() {
-                // The reading thread sees the end of it.
+                // The reading thread sees the end of it, and wakes the loop.
                 let _ = self.stream.shutdown(Shutdown::Both);
-                return;
+                return self.client.handle_closed(now);
             }
         }
     }

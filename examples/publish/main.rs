@@ -168,7 +168,7 @@ impl Application for Publisher<'_> {
         }
         let mut end = End::ended(reason, self.options.version());
         match reason {
-            _ if self.is_done() => Some(End::success()),
+            DisconnectReason::Requested => Some(end),
             DisconnectReason::Refused(_) => {
                 if let End::Exit(_, lines) = &mut end {
                     lines.push("Error: The connection was refused.".to_owned());

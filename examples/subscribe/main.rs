@@ -104,6 +104,9 @@ impl Subscriber<'_> {
 
     fn print(&mut self, message: &Message) -> io::Result<()> {
         let mut line = Vec::new();
+        if message.payload.is_empty() && self.arguments.is_plain() {
+            return self.print_empty(message);
+        }
         if let Err(NotJson(text)) = self.format.print(message, self.packet_id, &mut line) {
             if !self.arguments.options.quiet {
                 eprintln!("{text}");
@@ -114,6 +117,17 @@ impl Subscriber<'_> {
         }
         let mut out = io::stdout().lock();
         out.write_all(&line)?;
+        out.flush()
+    }
+}
+
+impl Subscriber<'_> {
+    /// Without `-F` an empty message is a word with `-v`, and nothing without.
+    fn print_empty(&self, message: &Message) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if self.arguments.verbose && !self.arguments.no_line_feed {
+            writeln!(out, "{} (null)", message.topic)?;
+        }
         out.flush()
     }
 }

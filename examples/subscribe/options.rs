@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
 
     /// Print the topic before the payload.
     #[arg(short, long)]
-    verbose: bool,
+    pub(crate) verbose: bool,
 
     /// End messages without a line feed.
     #[arg(short = 'N')]
@@ -80,6 +80,11 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// Whether messages are printed without a format of the user's.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.format.is_none()
+    }
+
     /// Checks what must fit together.
     pub(crate) fn settle(&mut self) -> Result<Format, End> {
         self.topic.extend(self.options.url_topic().map(str::to_owned));

@@ -28,7 +28,8 @@ pub struct ClientConfig {
     pub maximum_packet_size: u32,
     /// How long CONNACK may take. Default 30 s.
     pub connect_timeout: Duration,
-    /// How long PINGRESP may take; default: the keep alive of the connection.
+    /// How long PINGRESP may take from when PINGREQ is ready to be pulled; default: the keep alive of the
+    /// connection.
     pub ping_timeout: Option<Duration>,
     /// How long the driver may take to send what is left before a close. Default 5 s.
     pub close_timeout: Duration,

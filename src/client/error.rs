@@ -1,8 +1,8 @@
 //! What can go wrong with a client: by the server's fault ([`ServerFault`]) or the caller's.
 
 use crate::codec::{DecodeError, EncodeError};
-use crate::packet::PacketType;
 use crate::packet_id::PacketId;
+use crate::packet_type::PacketType;
 use crate::reason::ReasonCode;
 use crate::version::Version;
 

@@ -112,7 +112,7 @@ pub enum PublishOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// DISCONNECT was sent, as the application asked.
+    /// The application asked for it; DISCONNECT was sent if CONNACK had come.
     #[error("the connection was ended as asked")]
     Requested,
     /// The server refused the connection.

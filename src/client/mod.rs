@@ -140,14 +140,14 @@ impl Client {
             return Err(ConnectError::Version(connect.version));
         }
         // Servers take longer identifiers in 3.1 than its 23 characters.
-        let too_long = connect.version == Version::V3_1 && !connect.client_id.is_empty();
-        if let Some(reason) = connect.refusal().filter(|_| !too_long) {
+        let tolerated = connect.version == Version::V3_1 && !connect.client_id.is_empty();
+        if let Some(reason) = connect.refusal().filter(|_| !tolerated) {
             return Err(ConnectError::ClientId(reason));
         }
         let packet = Packet::from(*connect);
         packet.encoded_len(connect.version)?;
-        let early =
-            self.config.send_before_connack && connect.clean_start && self.outbound.is_empty();
+        let fresh = self.outbound.is_empty() && self.inbound.is_empty();
+        let early = self.config.send_before_connack && connect.clean_start && fresh;
         let mut link = Link::new(connect, early, now);
         link.send(&packet);
         self.counters.connections += 1;
@@ -230,7 +230,8 @@ impl Client {
 
     /// Acknowledges a message, where [`ClientConfig::manual_acknowledgement`] leaves that to the
     /// application: in any order; PUBACK and PUBREC go out in the order the messages came. The token of a
-    /// connection (at QoS 1) or session (at QoS 2) that is over does nothing.
+    /// connection (at QoS 1) or session (at QoS 2) that is over does nothing. A token that is dropped holds
+    /// up the acknowledgement of every later message of its QoS.
     pub fn acknowledge(&mut self, now: Instant, token: Token) {
         self.advance(now);
         let epoch = self.epoch(token.qos);
@@ -240,7 +241,8 @@ impl Client {
         }
     }
 
-    /// Sends what can be sent at once, then DISCONNECT, and closes. Without a connection nothing happens.
+    /// Sends what can be sent at once, then DISCONNECT, and closes. Before CONNACK it just closes: the server
+    /// may then publish the will. Without a connection nothing happens.
     pub fn disconnect(&mut self, now: Instant) {
         let now = self.advance(now);
         match core::mem::replace(&mut self.state, State::Disconnected) {
@@ -250,8 +252,8 @@ impl Client {
                 self.signals.transmit = true;
             }
             // Before CONNACK, DISCONNECT has nothing to end but the connection.
-            State::Connecting { link, .. } => {
-                self.state = State::Connecting { link, deadline: now };
+            connecting @ State::Connecting { .. } => {
+                self.state = connecting;
                 self.close(DisconnectReason::Requested);
             }
             other => self.state = other,

@@ -52,7 +52,7 @@ impl From<TopicFilter<'_>> for Filter {
 
 #[cfg(feature = "serde")]
 impl TryFrom<Bytes> for Filter {
-    type Error = crate::codec::Violation;
+    type Error = crate::violation::Violation;
 
     fn try_from(filter: Bytes) -> Result<Filter, Self::Error> {
         TopicFilter::from_bytes(&filter)?;

@@ -4,11 +4,11 @@ use core::fmt;
 
 use nom::error::{ErrorKind, ParseError};
 
-use super::Violation;
 use super::framing::Frame;
-use crate::packet::PacketType;
+use crate::packet_type::PacketType;
 use crate::reason::ReasonCode;
 use crate::version::Version;
+use crate::violation::Violation;
 
 /// Received bytes are not a packet that the specification allows.
 ///
@@ -169,7 +169,7 @@ pub enum EncodeError {
         version: Version,
     },
     /// The packet breaks a rule: a strict peer would refuse it.
-    #[error("{0}")]
+    #[error(transparent)]
     Violation(#[from] Violation),
 }
 

@@ -2,8 +2,11 @@
 //!
 //! This is the only place of the crate where "more bytes are needed" exists.
 
-use super::{DecodeError, Violation};
-use crate::packet::PacketType;
+use core::fmt;
+
+use super::DecodeError;
+use crate::packet_type::PacketType;
+use crate::violation::Violation;
 
 /// The largest packet that the fixed header can announce, itself included: 268,435,460 bytes.
 pub const MAXIMUM_PACKET_SIZE: u32 = 5 + MAXIMUM_REMAINING_LENGTH;
@@ -37,7 +40,7 @@ pub(crate) const fn varint_len(value: usize) -> usize {
 /// assert_eq!(Frame::parse(rest, u32::MAX)?, None);
 /// # Ok::<(), mqtt_sansio::DecodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     bytes: &'a [u8],
     body: &'a [u8],
@@ -166,6 +169,13 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// The bytes are not printed: they may hold a password.
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({:?}, {} bytes)", self.packet_type(), self.bytes.len())
+    }
+}
+
 #[inline]
 fn first_byte(bytes: &[u8]) -> u8 {
     bytes.first().copied().unwrap_or(0)
@@ -177,6 +187,7 @@ pub use reader::FrameReader;
 #[cfg(feature = "alloc")]
 mod reader {
     use alloc::vec::Vec;
+    use core::fmt;
 
     use super::{DecodeError, FixedHeader, Frame, MAXIMUM_PACKET_SIZE, first_byte};
 
@@ -202,7 +213,7 @@ mod reader {
     /// assert_eq!(seen, ["PINGREQ", "PINGREQ", "PINGRESP"]);
     /// # Ok::<(), mqtt_sansio::DecodeError>(())
     /// ```
-    #[derive(Clone, Debug)]
+    #[derive(Clone)]
     pub struct FrameReader {
         /// The beginning of a packet, or a whole one that was given out and is to be dropped.
         partial: Vec<u8>,
@@ -210,6 +221,13 @@ mod reader {
         /// The size of the unfinished packet, once its fixed header was found to be within the limit.
         size: Option<usize>,
         maximum_packet_size: u32,
+    }
+
+    /// The bytes are not printed: they may hold a password.
+    impl fmt::Debug for FrameReader {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "FrameReader({} bytes pending)", self.pending())
+        }
     }
 
     impl FrameReader {

@@ -159,6 +159,16 @@ impl<'a, T: Item<'a>> IntoIterator for List<'a, T> {
     }
 }
 
+impl<'a, T: Item<'a>> IntoIterator for &List<'a, T> {
+    type Item = T;
+    type IntoIter = ListIter<'a, T>;
+
+    #[inline]
+    fn into_iter(self) -> ListIter<'a, T> {
+        self.iter()
+    }
+}
+
 impl<'a, T: Item<'a>> Default for List<'a, T> {
     fn default() -> Self {
         List::EMPTY

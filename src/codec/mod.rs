@@ -5,9 +5,7 @@ mod framing;
 mod list;
 mod property;
 mod read;
-pub(crate) mod text;
 mod value;
-mod violation;
 mod write;
 
 pub use error::{DecodeError, EncodeError, Field};
@@ -17,8 +15,8 @@ pub use framing::{Frame, MAXIMUM_PACKET_SIZE};
 pub use list::{Item, List, ListIter};
 pub use property::{Properties, Property, PropertyId};
 pub use value::{PayloadFormat, SubscriptionIdentifier, TopicAlias, UserProperty};
-pub use violation::Violation;
 
+pub(crate) use crate::violation::Violation;
 pub(crate) use framing::{MAXIMUM_REMAINING_LENGTH, varint_len};
 pub(crate) use list::{Wire, sealed};
 pub(crate) use property::Place;

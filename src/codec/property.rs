@@ -3,14 +3,15 @@
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
+use super::DecodeError;
 use super::list::{Item, List, ListIter, Wire, sealed};
 use super::read::{self, Parsed, Strings, fail};
 use super::value::{PayloadFormat, SubscriptionIdentifier, TopicAlias, UserProperty, Value};
 use super::write::Sink;
-use super::{DecodeError, Violation};
-use crate::packet::PacketType;
+use crate::packet_type::PacketType;
 use crate::qos::QoS;
 use crate::topic::TopicName;
+use crate::violation::Violation;
 
 /// Where properties stand: a packet, or the will inside CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -575,6 +576,15 @@ impl Default for Properties<'_> {
 }
 
 impl<'a> IntoIterator for Properties<'a> {
+    type Item = Property<'a>;
+    type IntoIter = ListIter<'a, Property<'a>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Properties<'a> {
     type Item = Property<'a>;
     type IntoIter = ListIter<'a, Property<'a>>;
 

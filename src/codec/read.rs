@@ -7,9 +7,11 @@ use core::num::NonZeroU16;
 
 use nom::IResult;
 
-use super::{DecodeError, Violation, text};
+use super::DecodeError;
 use crate::packet_id::PacketId;
+use crate::text;
 use crate::topic::TopicName;
+use crate::violation::Violation;
 
 /// What a parser of this crate returns: the bytes after the field, and the field.
 pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, DecodeError>;

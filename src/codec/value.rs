@@ -3,12 +3,12 @@
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
-use super::Violation;
 use super::framing::{MAXIMUM_REMAINING_LENGTH, varint_len};
 use super::read::{self, Parsed, Strings, fail};
 use super::write::{self, Sink};
 use crate::qos::QoS;
 use crate::topic::TopicName;
+use crate::violation::Violation;
 
 /// What the payload is said to be, section 3.3.2.3.2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

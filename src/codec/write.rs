@@ -1,6 +1,6 @@
 //! Writing fields: into a slice, or into any `BufMut`.
 
-use super::Violation;
+use crate::violation::Violation;
 
 /// Where encoded bytes go. `None`: no room, which the length computed before rules out.
 pub(crate) trait Sink {
@@ -136,7 +136,7 @@ pub(crate) fn binary_len(bytes: &[u8]) -> Result<usize, Violation> {
 /// What a string takes, where it may be sent.
 #[inline(always)]
 pub(crate) fn string_len(string: &str) -> Result<usize, Violation> {
-    super::text::check_str(string.as_bytes())?;
+    crate::text::check_str(string.as_bytes())?;
     Ok(2 + string.len())
 }
 

@@ -139,6 +139,11 @@ impl Inbound {
         }
     }
 
+    /// Whether nothing that was received is unfinished.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.at_least_once.order.is_empty() && self.unreleased.is_empty()
+    }
+
     /// PUBREL: the identifier is free for a new message.
     pub(crate) fn pubrel(&mut self, id: PacketId) {
         self.exactly_once.remove(id);

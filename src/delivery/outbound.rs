@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::packet_id::PacketId;
 use crate::qos::QoS;
 
-/// One packet that awaits its acknowledgement; `K` is what its owner recognises it by.
+/// One packet that awaits its acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unacknowledged {
     /// A PUBLISH; QoS 1 awaits PUBACK, QoS 2 PUBREC.
@@ -41,6 +41,7 @@ pub(crate) enum Acked<K> {
 
 #[derive(Clone, Debug)]
 struct Entry<K> {
+    /// What its owner recognises it by.
     key: K,
     /// Grows from packet to packet: what comes first was sent first.
     order: u64,

@@ -146,7 +146,9 @@ impl Will<'_> {
             return Ok((fields, 0));
         }
         let properties = self.properties.encoded_len(Place::Will)?;
-        Ok((fields + varint_len(properties) + properties, properties))
+        let with_properties =
+            fields.saturating_add(varint_len(properties)).saturating_add(properties);
+        Ok((with_properties, properties))
     }
 }
 
@@ -167,14 +169,14 @@ impl Encode for Connect<'_> {
         let mut will_properties = 0;
         if let Some(will) = &self.will {
             let (will_fields, len) = will.measure(version)?;
-            fields += will_fields;
+            fields = fields.saturating_add(will_fields);
             will_properties = len;
         }
         if let Some(user_name) = self.user_name {
-            fields += field::string_len(user_name)?;
+            fields = fields.saturating_add(field::string_len(user_name)?);
         }
         if let Some(password) = self.password {
-            fields += field::binary_len(password)?;
+            fields = fields.saturating_add(field::binary_len(password)?);
         }
         let lengths = Lengths::new(fields, properties, version)?;
         Ok(Lengths { will_properties, ..lengths })

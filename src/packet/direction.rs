@@ -1,50 +1,10 @@
 //! Which side may send what.
 
-use super::{Packet, PacketType};
+use super::Packet;
 use crate::codec::{DecodeError, Frame, PropertyId, Violation};
+use crate::packet_type::Sender;
 use crate::reason::ReasonCode;
 use crate::version::Version;
-
-/// The side of a connection that sends a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Sender {
-    /// The side that sent CONNECT.
-    Client,
-    /// The side that answers it.
-    Server,
-}
-
-impl PacketType {
-    /// Whether that side may send packets of this type in that version, section 2.2.1.
-    ///
-    /// ```
-    /// use mqtt_sansio::{PacketType, Sender, Version};
-    ///
-    /// assert!(!PacketType::Disconnect.may_come_from(Sender::Server, Version::V3_1_1));
-    /// assert!(PacketType::Disconnect.may_come_from(Sender::Server, Version::V5_0));
-    /// ```
-    #[must_use]
-    pub const fn may_come_from(self, sender: Sender, version: Version) -> bool {
-        match self {
-            PacketType::Connect
-            | PacketType::Subscribe
-            | PacketType::Unsubscribe
-            | PacketType::PingReq => matches!(sender, Sender::Client),
-            PacketType::ConnAck
-            | PacketType::SubAck
-            | PacketType::UnsubAck
-            | PacketType::PingResp => matches!(sender, Sender::Server),
-            PacketType::Publish
-            | PacketType::PubAck
-            | PacketType::PubRec
-            | PacketType::PubRel
-            | PacketType::PubComp => true,
-            PacketType::Disconnect => matches!(sender, Sender::Client) || version.has_properties(),
-            PacketType::Auth => version.has_properties(),
-        }
-    }
-}
 
 impl<'a> Packet<'a> {
     /// Reads the packet in `frame` as [`decode`](Packet::decode) does, and then checks that this side may
@@ -107,7 +67,7 @@ impl<'a> Packet<'a> {
             (Packet::Publish(packet), Sender::Client) => {
                 !packet.properties.contains(PropertyId::SubscriptionIdentifier)
             }
-            // [MQTT-3.14.2-2]
+            // [MQTT-3.14.2-2]. A client has no use for Server Reference, but no rule forbids it.
             (Packet::Disconnect(packet), Sender::Server) => {
                 !packet.properties.contains(PropertyId::SessionExpiryInterval)
             }

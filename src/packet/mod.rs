@@ -6,7 +6,6 @@ mod connack;
 mod connect;
 mod direction;
 mod disconnect;
-mod packet_type;
 mod publish;
 mod suback;
 mod subscribe;
@@ -19,9 +18,7 @@ pub use ack::Ack;
 pub use auth::Auth;
 pub use connack::ConnAck;
 pub use connect::{Connect, Will};
-pub use direction::Sender;
 pub use disconnect::Disconnect;
-pub use packet_type::PacketType;
 pub use publish::{Delivery, Publish};
 pub use suback::SubAck;
 pub use subscribe::{RetainHandling, Subscribe, Subscription};
@@ -34,6 +31,7 @@ use crate::codec::{
     DecodeError, EncodeError, Field, Frame, MAXIMUM_REMAINING_LENGTH, Properties, Sink, SliceSink,
     Violation, field, varint_len,
 };
+use crate::packet_type::PacketType;
 use crate::version::Version;
 
 /// A control packet, section 2.2.1, of any version; borrowed from the bytes it came in or from what it

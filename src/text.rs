@@ -1,6 +1,6 @@
 //! Strings and topics: what may stand in them, looked at eight bytes at a time.
 
-use super::Violation;
+use crate::violation::Violation;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -9,12 +9,6 @@ const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 #[inline(always)]
 const fn any_zero(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGH_BITS
-}
-
-/// Not zero where some byte of `word` is U+0000.
-#[inline(always)]
-const fn nul(word: u64) -> u64 {
-    any_zero(word)
 }
 
 /// Not zero where some byte of `word` is not ASCII, U+0000, `+` or `#`.
@@ -66,7 +60,7 @@ pub(crate) fn is_plain_topic(bytes: &[u8]) -> bool {
 /// Whether U+0000 stands in `bytes`.
 #[inline]
 pub(crate) fn has_nul(bytes: &[u8]) -> bool {
-    any(bytes, nul)
+    any(bytes, any_zero)
 }
 
 /// What all strings must keep to: well-formed UTF-8, no U+0000, at most 65,535 bytes.

@@ -1,6 +1,18 @@
-//! The control packet types.
+//! The control packet types, and which side sends which.
 
 use core::fmt;
+
+use crate::version::Version;
+
+/// The side of a connection that sends a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Sender {
+    /// The side that sent CONNECT.
+    Client,
+    /// The side that answers it.
+    Server,
+}
 
 /// A control packet type, section 2.2.1 (5.0: 2.1.2): bits 7 to 4 of a packet's first byte.
 ///
@@ -130,6 +142,37 @@ impl PacketType {
     #[inline(always)]
     pub(crate) const fn bit(self) -> u16 {
         1 << self as u8
+    }
+}
+
+impl PacketType {
+    /// Whether that side may send packets of this type in that version, section 2.2.1.
+    ///
+    /// ```
+    /// use mqtt_sansio::{PacketType, Sender, Version};
+    ///
+    /// assert!(!PacketType::Disconnect.may_come_from(Sender::Server, Version::V3_1_1));
+    /// assert!(PacketType::Disconnect.may_come_from(Sender::Server, Version::V5_0));
+    /// ```
+    #[must_use]
+    pub const fn may_come_from(self, sender: Sender, version: Version) -> bool {
+        match self {
+            PacketType::Connect
+            | PacketType::Subscribe
+            | PacketType::Unsubscribe
+            | PacketType::PingReq => matches!(sender, Sender::Client),
+            PacketType::ConnAck
+            | PacketType::SubAck
+            | PacketType::UnsubAck
+            | PacketType::PingResp => matches!(sender, Sender::Server),
+            PacketType::Publish
+            | PacketType::PubAck
+            | PacketType::PubRec
+            | PacketType::PubRel
+            | PacketType::PubComp => true,
+            PacketType::Disconnect => matches!(sender, Sender::Client) || version.has_properties(),
+            PacketType::Auth => version.has_properties(),
+        }
     }
 }
 
