@@ -119,6 +119,9 @@
 //! * The modified UTF-8 of 3.1 peers written in Java (`C0 80`, surrogate pairs): refused like any other
 //!   ill-formed UTF-8.
 //! * Bridge protocol levels (131, 132): refused as unsupported.
+//! * Telling in 3.1 that a server has lost the session: its CONNACK cannot say so. A client that resumes there
+//!   takes the session as found, and a new QoS 2 message with the identifier of one that was never
+//!   released counts as its repetition.
 //!
 //! # Design decisions
 //!

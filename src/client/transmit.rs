@@ -203,7 +203,11 @@ impl<'a> Batch<'a> {
         let header = 16 + publish.topic.as_bytes().len();
         self.small.resize(before + header, 0);
         let room = self.small.get_mut(before..).unwrap_or_default();
-        let len = publish.encode_header(self.version, room).unwrap_or(0);
+        let encoded = publish.encode_header(self.version, room);
+        debug_assert!(encoded.is_ok(), "{encoded:?}");
+        let Ok(len) = encoded else {
+            return self.small.truncate(before);
+        };
         self.small.truncate(before + len);
         self.count(before, message.payload.len());
         self.flush();

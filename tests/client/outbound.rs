@@ -210,6 +210,23 @@ fn send_before_connack_waits_where_a_session_may_be_resumed() {
 }
 
 #[test]
+fn send_before_connack_waits_where_a_message_of_an_earlier_session_is_not_released() {
+    let mut config = ClientConfig::default();
+    config.send_before_connack = true;
+    let mut bench = Bench::new(config);
+    bench.reconnect(false);
+    // QoS 2, packet identifier 1: delivered, and PUBREC sent.
+    bench.input("3406 0001 74 0001 61").sent("5002 0001");
+    bench.lose();
+    bench.connect(&Connect::new(Version::V3_1_1, "c"));
+    bench.input("20020003");
+    bench.lose();
+    // The refused clean start has ended nothing: the repetition is not delivered again.
+    bench.reconnect(true);
+    bench.input("3c06 0001 74 0001 61").sent("5002 0001").events(&[]);
+}
+
+#[test]
 fn what_was_sent_before_a_refusal_is_told_as_lost_with_the_next_session() {
     let mut config = ClientConfig::default();
     config.send_before_connack = true;

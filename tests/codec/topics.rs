@@ -186,6 +186,11 @@ fn names_and_filters_end_at_65_535_bytes() {
 #[test]
 fn an_empty_name_stands_for_an_alias_only() {
     assert!(TopicName::BY_ALIAS.is_empty());
+    // Unresolved, it must not be delivered to those who want everything.
+    for filter in ["#", "+", "/", "+/#"] {
+        let filter = TopicFilter::new(filter).unwrap();
+        assert!(!filter.matches(TopicName::BY_ALIAS), "{filter}");
+    }
     assert_eq!(TopicName::BY_ALIAS.as_bytes(), b"");
     assert_eq!(TopicName::from_bytes(b""), Err(EmptyTopicName));
 }
