@@ -18,9 +18,9 @@ pub(crate) fn watch(inputs: SyncSender<Input<Stop>>) {
     thread::spawn(move || -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_io().build()?;
         runtime.block_on(interruption())?;
-        if inputs.try_send(Input::News(Stop)).is_ok() {
-            runtime.block_on(interruption())?;
-        }
+        // Where the loop is busy this waits for room, while the second signal is watched for.
+        thread::spawn(move || inputs.send(Input::News(Stop)));
+        runtime.block_on(interruption())?;
         process::exit(1)
     });
 }
