@@ -174,7 +174,7 @@ pub use codec::{
     UserProperty,
 };
 #[cfg(feature = "alloc")]
-pub use message::{Message, Topic};
+pub use message::{Filter, Message, Topic};
 pub use packet::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, RetainHandling, SubAck,
     Subscribe, Subscription, UnsubAck, Unsubscribe, Will,

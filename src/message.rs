@@ -1,11 +1,13 @@
-//! Application messages that outlive the bytes they came in.
+//! Application messages, topics and filters that outlive the bytes they came in.
 
 use core::fmt;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::codec::Properties;
+use crate::packet::{Delivery, Publish};
 use crate::qos::QoS;
-use crate::topic::TopicName;
+use crate::topic::{TopicFilter, TopicName};
 use crate::violation::Violation;
 
 /// A topic name that owns its bytes; cloning it shares them.
@@ -78,6 +80,71 @@ impl fmt::Debug for Topic {
     }
 }
 
+/// A topic filter that owns its bytes; cloning it shares them.
+///
+/// ```
+/// use mqtt_sansio::Filter;
+///
+/// let filter = Filter::new("kitchen/#")?;
+/// assert_eq!(filter.filter().as_str(), "kitchen/#");
+/// # Ok::<(), mqtt_sansio::Violation>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Bytes", into = "Bytes"))]
+pub struct Filter(Bytes);
+
+impl Filter {
+    /// Checks a topic filter and copies it.
+    ///
+    /// # Errors
+    ///
+    /// As [`TopicFilter::new`].
+    pub fn new(filter: &str) -> Result<Filter, Violation> {
+        TopicFilter::new(filter).map(Filter::from)
+    }
+
+    /// The filter, borrowed.
+    #[must_use]
+    pub fn filter(&self) -> TopicFilter<'_> {
+        TopicFilter::trusted(&self.0)
+    }
+}
+
+impl TryFrom<Bytes> for Filter {
+    type Error = Violation;
+
+    /// Checks a topic filter, and keeps its bytes.
+    fn try_from(filter: Bytes) -> Result<Filter, Violation> {
+        TopicFilter::from_bytes(&filter)?;
+        Ok(Filter(filter))
+    }
+}
+
+impl From<Filter> for Bytes {
+    fn from(filter: Filter) -> Bytes {
+        filter.0
+    }
+}
+
+impl From<TopicFilter<'_>> for Filter {
+    fn from(filter: TopicFilter<'_>) -> Filter {
+        Filter(Bytes::copy_from_slice(filter.as_bytes()))
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.filter().fmt(f)
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Filter({:?})", self.filter().as_str())
+    }
+}
+
 /// An application message, section 1.2: a payload with its topic, Quality of Service and RETAIN flag.
 ///
 /// ```
@@ -110,6 +177,28 @@ impl Message {
     pub fn new(topic: &str, payload: impl Into<Bytes>) -> Result<Message, Violation> {
         let topic = Topic::new(topic)?;
         Ok(Message { topic, payload: payload.into(), qos: QoS::AtMostOnce, retain: false })
+    }
+
+    /// The PUBLISH that sends it.
+    pub(crate) fn publish(&self, delivery: Delivery, retain: bool) -> Publish<'_> {
+        Publish {
+            retain,
+            delivery,
+            topic: self.topic.name(),
+            properties: Properties::EMPTY,
+            payload: &self.payload,
+        }
+    }
+
+    /// The message in a PUBLISH, with bytes of its own: topic and payload in one allocation.
+    pub(crate) fn copied(publish: &Publish<'_>) -> Message {
+        let topic = publish.topic.as_bytes();
+        let mut bytes = BytesMut::with_capacity(topic.len() + publish.payload.len());
+        bytes.put_slice(topic);
+        bytes.put_slice(publish.payload);
+        let mut bytes = bytes.freeze();
+        let topic = Topic::trusted(bytes.split_to(topic.len()));
+        Message { topic, payload: bytes, qos: publish.delivery.qos(), retain: publish.retain }
     }
 
     /// What a limit in bytes counts of it.

@@ -81,7 +81,7 @@ pub struct Client {
     state: State,
     reader: FrameReader,
     queue: Queue,
-    outbound: Outbound<Key>,
+    outbound: Outbound<Key, Message>,
     inbound: Inbound,
     events: VecDeque<ClientEvent>,
     signals: Signals,
@@ -165,8 +165,8 @@ impl Client {
     /// Where the queue is full, or the message too long for a packet.
     pub fn publish(&mut self, now: Instant, message: Message) -> Result<Handle, CommandError> {
         self.advance(now);
-        let packet = transmit::publish(&message, false, PacketId::MIN);
-        Packet::from(packet).encoded_len(Version::V3_1_1)?;
+        let delivery = transmit::delivery(&message, false, PacketId::MIN);
+        Packet::from(message.publish(delivery, message.retain)).encoded_len(Version::V3_1_1)?;
         let bytes = self.queue.bytes().saturating_add(message.size());
         if self.queue.messages().len() >= self.config.max_queued_messages
             || bytes > self.config.max_queued_bytes

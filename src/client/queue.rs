@@ -3,12 +3,9 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
 use super::event::{ClientEvent, Handle, PublishOutcome};
-use crate::message::Message;
+use crate::message::{Filter, Message};
 use crate::qos::QoS;
-use crate::topic::TopicFilter;
 
 /// A request of the application, by its kind: what its completion is told with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,41 +26,6 @@ impl Key {
             Key::Subscribe(handle) => ClientEvent::Subscribed { handle, reason_codes: None },
             Key::Unsubscribe(handle) => ClientEvent::Unsubscribed { handle, acknowledged: false },
         }
-    }
-}
-
-/// A topic filter that owns its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "Bytes", into = "Bytes"))]
-pub(super) struct Filter(Bytes);
-
-impl Filter {
-    pub(super) fn borrowed(&self) -> TopicFilter<'_> {
-        TopicFilter::trusted(&self.0)
-    }
-}
-
-impl From<TopicFilter<'_>> for Filter {
-    fn from(filter: TopicFilter<'_>) -> Filter {
-        Filter(Bytes::copy_from_slice(filter.as_bytes()))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<Bytes> for Filter {
-    type Error = crate::violation::Violation;
-
-    fn try_from(filter: Bytes) -> Result<Filter, Self::Error> {
-        TopicFilter::from_bytes(&filter)?;
-        Ok(Filter(filter))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl From<Filter> for Bytes {
-    fn from(filter: Filter) -> Bytes {
-        filter.0
     }
 }
 

@@ -1,7 +1,5 @@
 //! What the server sends: one function for each packet.
 
-use bytes::{BufMut, BytesMut};
-
 use super::Client;
 use super::error::ServerFault;
 use super::event::{ClientEvent, DisconnectReason, PublishOutcome, Token};
@@ -9,11 +7,10 @@ use super::queue::Key;
 use super::state::State;
 use crate::codec::{Frame, FrameReader};
 use crate::delivery::{Acked, Received};
-use crate::message::{Message, Topic};
+use crate::message::Message;
 use crate::packet::{Ack, ConnAck, Delivery, Packet, Publish, SubAck};
 use crate::packet_id::PacketId;
 use crate::packet_type::{PacketType, Sender};
-use crate::qos::QoS;
 use crate::reason::ReasonCode;
 use crate::version::Version;
 
@@ -124,7 +121,11 @@ impl Client {
             epoch: self.epoch(qos),
         });
         let dup = publish.delivery.dup();
-        self.events.push_back(ClientEvent::Message { message: copied(publish), dup, token });
+        self.events.push_back(ClientEvent::Message {
+            message: Message::copied(publish),
+            dup,
+            token,
+        });
         if let (false, Some(packet_id)) = (manual, publish.delivery.packet_id()) {
             self.inbound.acknowledge(qos, packet_id);
             self.send_acknowledgements();
@@ -220,16 +221,4 @@ impl Client {
 
 fn unexpected(packet: PacketType, packet_id: PacketId) -> ServerFault {
     ServerFault::UnexpectedAcknowledgement { packet, packet_id }
-}
-
-/// The message with bytes of its own: topic and payload in one allocation.
-fn copied(publish: &Publish<'_>) -> Message {
-    let topic = publish.topic.as_bytes();
-    let mut bytes = BytesMut::with_capacity(topic.len() + publish.payload.len());
-    bytes.put_slice(topic);
-    bytes.put_slice(publish.payload);
-    let mut bytes = bytes.freeze();
-    let topic = Topic::trusted(bytes.split_to(topic.len()));
-    let qos: QoS = publish.delivery.qos();
-    Message { topic, payload: bytes, qos, retain: publish.retain }
 }

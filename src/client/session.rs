@@ -8,6 +8,7 @@ use super::{Client, ClientConfig};
 use crate::delivery::Unacknowledged;
 use crate::message::Message;
 use crate::packet_id::PacketId;
+use crate::qos::QoS;
 use crate::reason::ReasonCode;
 
 /// Everything of a [`Client`] that outlives its connection and its process: messages in flight with their
@@ -72,7 +73,10 @@ impl Client {
                 (Key::Publish(handle), _) if ends => {
                     unpolled.push(Unpolled::Published(handle, PublishOutcome::Lost));
                 }
-                (Key::Publish(handle), Unacknowledged::Publish(message)) => {
+                (
+                    Key::Publish(handle),
+                    Unacknowledged::AtLeastOnce(message) | Unacknowledged::ExactlyOnce(message),
+                ) => {
                     in_flight.push((id, handle, InFlight::Publish(message.clone())));
                 }
                 (Key::Publish(handle), _) => in_flight.push((id, handle, InFlight::Released)),
@@ -117,7 +121,10 @@ impl Client {
         client.counters.connections = session.connections;
         for (id, handle, what) in session.in_flight {
             let what = match what {
-                InFlight::Publish(message) => Unacknowledged::Publish(message),
+                InFlight::Publish(message) if message.qos == QoS::ExactlyOnce => {
+                    Unacknowledged::ExactlyOnce(message)
+                }
+                InFlight::Publish(message) => Unacknowledged::AtLeastOnce(message),
                 InFlight::Released => Unacknowledged::Released,
             };
             client.outbound.insert(id, Key::Publish(handle), what);

@@ -2,26 +2,18 @@
 
 use alloc::vec::Vec;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Client;
 use super::event::{ClientEvent, DisconnectReason, Handle, PublishOutcome};
-use super::queue::{Filter, Key, Request};
+use super::queue::{Key, Request};
 use super::state::State;
-use crate::codec::{Frame, MAXIMUM_PACKET_SIZE, Properties};
-use crate::delivery::Unacknowledged;
-use crate::message::Message;
-use crate::packet::{
-    Ack, Delivery, Disconnect, Packet, Publish, Subscribe, Subscription, Unsubscribe,
-};
+use crate::delivery::{Batch, Unacknowledged};
+use crate::message::{Filter, Message};
+use crate::packet::{Ack, Delivery, Disconnect, Packet, Subscribe, Subscription, Unsubscribe};
 use crate::packet_id::PacketId;
 use crate::qos::QoS;
-use crate::statistics::Counts;
 use crate::time::Instant;
-use crate::version::Version;
-
-/// From this size on a payload is handed out as it is; smaller ones are copied beside their header.
-const SEGMENT: usize = 1024;
 
 impl Client {
     /// Appends what is to be sent to `out` and returns its bytes: whole packets, small ones together in
@@ -36,16 +28,16 @@ impl Client {
             return 0;
         };
         self.signals.transmit = false;
-        let counts = core::mem::take(&mut self.statistics.sent);
-        let mut batch = Batch::new(out, link.version, counts);
+        let mut counts = core::mem::take(&mut self.statistics.sent);
+        let mut batch = Batch::new(out, link.version, &mut counts);
         batch.control(&mut link.control, max);
-        while batch.size < max && self.send_next(&mut batch) {}
-        let last = matches!(self.state, State::Disconnecting { .. }) && batch.size < max;
+        while batch.size() < max && self.send_next(&mut batch) {}
+        let last = matches!(self.state, State::Disconnecting { .. }) && batch.size() < max;
         if last {
             batch.packet(&Packet::Disconnect(Disconnect::NORMAL));
         }
-        let size = batch.size;
-        self.statistics.sent = batch.finish();
+        let size = batch.finish();
+        self.statistics.sent = counts;
         if let Some(link) = self.state.link_mut().filter(|_| size > 0) {
             link.last_sent = now;
         }
@@ -91,7 +83,7 @@ impl Client {
             return false;
         }
         if let Some((id, what)) = self.outbound.next_resend() {
-            batch.resend(id, what);
+            resend(batch, id, what);
             return true;
         }
         if self.may_send_request() {
@@ -108,14 +100,14 @@ impl Client {
                 let id = self.outbound.start(Key::Subscribe(handle), what)?;
                 let filters: Vec<_> = filters
                     .iter()
-                    .map(|(filter, qos)| Subscription::new(filter.borrowed(), *qos))
+                    .map(|(filter, qos)| Subscription::new(filter.filter(), *qos))
                     .collect();
                 batch.packet(&Subscribe::new(id, &filters).into());
             }
             Request::Unsubscribe(filters) => {
                 let what = Unacknowledged::Unsubscribe;
                 let id = self.outbound.start(Key::Unsubscribe(handle), what)?;
-                let filters: Vec<_> = filters.iter().map(Filter::borrowed).collect();
+                let filters: Vec<_> = filters.iter().map(Filter::filter).collect();
                 batch.packet(&Unsubscribe::new(id, &filters).into());
             }
         }
@@ -125,13 +117,16 @@ impl Client {
     fn send_message(&mut self, batch: &mut Batch<'_>) -> Option<()> {
         let (handle, message) = self.queue.pop_message()?;
         if message.qos == QoS::AtMostOnce {
-            batch.publish(&message, false, PacketId::MIN);
+            batch.publish(&message, Delivery::AtMostOnce, message.retain);
             self.sent(handle);
             return Some(());
         }
-        let what = Unacknowledged::Publish(message.clone());
+        let what = match message.qos {
+            QoS::ExactlyOnce => Unacknowledged::ExactlyOnce(message.clone()),
+            _ => Unacknowledged::AtLeastOnce(message.clone()),
+        };
         let id = self.outbound.start(Key::Publish(handle), what)?;
-        batch.publish(&message, false, id);
+        batch.publish(&message, delivery(&message, false, id), message.retain);
         Some(())
     }
 
@@ -141,105 +136,23 @@ impl Client {
     }
 }
 
-/// The PUBLISH of a message; at QoS 0 it has neither DUP nor a packet identifier.
-pub(super) fn publish(message: &Message, dup: bool, packet_id: PacketId) -> Publish<'_> {
-    Publish {
-        retain: message.retain,
-        delivery: match message.qos {
-            QoS::AtMostOnce => Delivery::AtMostOnce,
-            QoS::AtLeastOnce => Delivery::AtLeastOnce { dup, packet_id },
-            QoS::ExactlyOnce => Delivery::ExactlyOnce { dup, packet_id },
-        },
-        topic: message.topic.name(),
-        properties: Properties::EMPTY,
-        payload: &message.payload,
+/// How a message of the application's is sent; at QoS 0 it has neither DUP nor a packet identifier.
+pub(super) fn delivery(message: &Message, dup: bool, packet_id: PacketId) -> Delivery {
+    match message.qos {
+        QoS::AtMostOnce => Delivery::AtMostOnce,
+        QoS::AtLeastOnce => Delivery::AtLeastOnce { dup, packet_id },
+        QoS::ExactlyOnce => Delivery::ExactlyOnce { dup, packet_id },
     }
 }
 
-/// Segments to be sent together.
-struct Batch<'a> {
-    out: &'a mut Vec<Bytes>,
-    version: Version,
-    counts: Counts,
-    /// What was encoded since the last segment.
-    small: BytesMut,
-    size: usize,
-}
-
-impl<'a> Batch<'a> {
-    fn new(out: &'a mut Vec<Bytes>, version: Version, counts: Counts) -> Batch<'a> {
-        Batch { out, version, counts, small: BytesMut::new(), size: 0 }
-    }
-
-    /// Takes packets that are encoded already, until `max` bytes are reached.
-    fn control(&mut self, packets: &mut Vec<u8>, max: usize) {
-        let mut rest = &packets[..];
-        while self.size < max {
-            let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) else {
-                break;
-            };
-            self.counts.add(frame.first_byte(), frame.as_bytes().len());
-            self.small.extend_from_slice(frame.as_bytes());
-            self.size += frame.as_bytes().len();
-            rest = after;
+/// A packet of an earlier connection. [MQTT-4.4.0-1] [MQTT-3.3.1-1]
+fn resend(batch: &mut Batch<'_>, id: PacketId, what: &Unacknowledged<Message>) {
+    match what {
+        Unacknowledged::AtLeastOnce(message) | Unacknowledged::ExactlyOnce(message) => {
+            batch.publish(message, delivery(message, true, id), message.retain);
         }
-        packets.drain(..self.size);
-    }
-
-    /// A packet that was found to be encodable when it was taken.
-    fn packet(&mut self, packet: &Packet<'_>) {
-        let before = self.small.len();
-        let encoded = packet.encode_to(self.version, &mut self.small);
-        debug_assert_eq!(encoded, Ok(()), "{packet}");
-        self.count(before, 0);
-    }
-
-    fn publish(&mut self, message: &Message, dup: bool, packet_id: PacketId) {
-        let publish = publish(message, dup, packet_id);
-        if message.payload.len() < SEGMENT {
-            return self.packet(&publish.into());
-        }
-        let before = self.small.len();
-        let header = 16 + publish.topic.as_bytes().len();
-        self.small.resize(before + header, 0);
-        let room = self.small.get_mut(before..).unwrap_or_default();
-        let encoded = publish.encode_header(self.version, room);
-        debug_assert!(encoded.is_ok(), "{encoded:?}");
-        let Ok(len) = encoded else {
-            return self.small.truncate(before);
-        };
-        self.small.truncate(before + len);
-        self.count(before, message.payload.len());
-        self.flush();
-        self.out.push(message.payload.clone());
-    }
-
-    /// A packet of an earlier connection. [MQTT-4.4.0-1] [MQTT-3.3.1-1]
-    fn resend(&mut self, id: PacketId, what: &Unacknowledged) {
-        match what {
-            Unacknowledged::Publish(message) => self.publish(message, true, id),
-            Unacknowledged::Released => self.packet(&Packet::PubRel(Ack::new(id))),
-            // These end with their connection.
-            Unacknowledged::Subscribe(_) | Unacknowledged::Unsubscribe => {}
-        }
-    }
-
-    /// The packet that `small` has held since that length, with so many bytes of payload after it.
-    fn count(&mut self, since: usize, payload: usize) {
-        let len = self.small.len() - since + payload;
-        let first_byte = self.small.get(since).copied().unwrap_or(0);
-        self.counts.add(first_byte, len);
-        self.size += len;
-    }
-
-    fn flush(&mut self) {
-        if !self.small.is_empty() {
-            self.out.push(self.small.split().freeze());
-        }
-    }
-
-    fn finish(mut self) -> Counts {
-        self.flush();
-        self.counts
+        Unacknowledged::Released => batch.packet(&Packet::PubRel(Ack::new(id))),
+        // These end with their connection.
+        Unacknowledged::Subscribe(_) | Unacknowledged::Unsubscribe => {}
     }
 }

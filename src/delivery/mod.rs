@@ -1,7 +1,10 @@
-//! What both ends of a connection share: packet identifiers and the exchanges of QoS 1 and 2.
+//! What both ends of a connection share: packet identifiers and the exchanges of QoS 1 and 2,
+//! and how packets are gathered for the transport.
 
+mod batch;
 mod inbound;
 mod outbound;
 
+pub(crate) use batch::Batch;
 pub(crate) use inbound::{Inbound, Received};
 pub(crate) use outbound::{Acked, Outbound, Unacknowledged};

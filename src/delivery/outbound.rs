@@ -9,15 +9,15 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use crate::message::Message;
 use crate::packet_id::PacketId;
-use crate::qos::QoS;
 
-/// One packet that awaits its acknowledgement.
+/// One packet that awaits its acknowledgement; `M` is what a message is sent from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unacknowledged {
-    /// A PUBLISH; QoS 1 awaits PUBACK, QoS 2 PUBREC.
-    Publish(Message),
+pub(crate) enum Unacknowledged<M> {
+    /// A PUBLISH at QoS 1 awaits PUBACK.
+    AtLeastOnce(M),
+    /// A PUBLISH at QoS 2 awaits PUBREC.
+    ExactlyOnce(M),
     /// A PUBLISH at QoS 2 whose PUBREC came: PUBREL awaits PUBCOMP. The message is not needed any more.
     Released,
     /// A SUBSCRIBE with so many filters awaits SUBACK.
@@ -40,18 +40,18 @@ pub(crate) enum Acked<K> {
 }
 
 #[derive(Clone, Debug)]
-struct Entry<K> {
+struct Entry<K, M> {
     /// What its owner recognises it by.
     key: K,
     /// Grows from packet to packet: what comes first was sent first.
     order: u64,
-    what: Unacknowledged,
+    what: Unacknowledged<M>,
 }
 
 /// The sender's side of the exchanges of one session.
 #[derive(Clone, Debug)]
-pub(crate) struct Outbound<K> {
-    entries: BTreeMap<PacketId, Entry<K>>,
+pub(crate) struct Outbound<K, M> {
+    entries: BTreeMap<PacketId, Entry<K, M>>,
     /// How many of the entries are PUBLISH or PUBREL.
     messages: usize,
     last_id: u16,
@@ -60,8 +60,8 @@ pub(crate) struct Outbound<K> {
     resend: VecDeque<PacketId>,
 }
 
-impl<K: Copy> Outbound<K> {
-    pub(crate) const fn new() -> Outbound<K> {
+impl<K: Copy, M> Outbound<K, M> {
+    pub(crate) const fn new() -> Outbound<K, M> {
         Outbound {
             entries: BTreeMap::new(),
             messages: 0,
@@ -93,7 +93,7 @@ impl<K: Copy> Outbound<K> {
 
     /// Takes the next free packet identifier for a packet that is about to be sent: they count up, wrap
     /// around and skip those in use. [MQTT-2.3.1-2] `None` where all are in use.
-    pub(crate) fn start(&mut self, key: K, what: Unacknowledged) -> Option<PacketId> {
+    pub(crate) fn start(&mut self, key: K, what: Unacknowledged<M>) -> Option<PacketId> {
         if !self.has_free_id() {
             return None;
         }
@@ -109,7 +109,7 @@ impl<K: Copy> Outbound<K> {
     }
 
     /// Puts an exchange of an earlier process back, after those put back before it.
-    pub(crate) fn insert(&mut self, id: PacketId, key: K, what: Unacknowledged) {
+    pub(crate) fn insert(&mut self, id: PacketId, key: K, what: Unacknowledged<M>) {
         self.remove(id);
         self.messages += usize::from(what.is_message());
         self.last_order += 1;
@@ -117,7 +117,7 @@ impl<K: Copy> Outbound<K> {
     }
 
     /// Everything that is not finished, in the order it was sent.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (PacketId, K, &Unacknowledged)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PacketId, K, &Unacknowledged<M>)> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_unstable_by_key(|(_, entry)| entry.order);
         entries.into_iter().map(|(id, entry)| (*id, entry.key, &entry.what))
@@ -133,10 +133,7 @@ impl<K: Copy> Outbound<K> {
 
     /// PUBACK. [MQTT-4.3.2-1]
     pub(crate) fn puback(&mut self, id: PacketId) -> Acked<K> {
-        self.finish(
-            id,
-            |what| matches!(what, Unacknowledged::Publish(m) if m.qos == QoS::AtLeastOnce),
-        )
+        self.finish(id, |what| matches!(what, Unacknowledged::AtLeastOnce(_)))
     }
 
     /// PUBREC: from now on PUBREL takes the message's place. [MQTT-4.3.3-1]
@@ -145,7 +142,7 @@ impl<K: Copy> Outbound<K> {
             return Acked::Unknown;
         };
         match &entry.what {
-            Unacknowledged::Publish(message) if message.qos == QoS::ExactlyOnce => {
+            Unacknowledged::ExactlyOnce(_) => {
                 entry.what = Unacknowledged::Released;
                 Acked::Release
             }
@@ -172,7 +169,7 @@ impl<K: Copy> Outbound<K> {
         self.finish(id, |what| matches!(what, Unacknowledged::Unsubscribe))
     }
 
-    fn finish(&mut self, id: PacketId, fits: impl Fn(&Unacknowledged) -> bool) -> Acked<K> {
+    fn finish(&mut self, id: PacketId, fits: impl Fn(&Unacknowledged<M>) -> bool) -> Acked<K> {
         match self.entries.get(&id) {
             None => Acked::Unknown,
             Some(entry) if !fits(&entry.what) => Acked::Unexpected,
@@ -220,7 +217,7 @@ impl<K: Copy> Outbound<K> {
 
     /// The next packet to be sent again; it counts as sent. Those that were acknowledged meanwhile are
     /// left out. [MQTT-4.6.0-1]
-    pub(crate) fn next_resend(&mut self) -> Option<(PacketId, &Unacknowledged)> {
+    pub(crate) fn next_resend(&mut self) -> Option<(PacketId, &Unacknowledged<M>)> {
         while let Some(id) = self.resend.pop_front() {
             if self.entries.contains_key(&id) {
                 return self.entries.get(&id).map(|entry| (id, &entry.what));
@@ -229,7 +226,7 @@ impl<K: Copy> Outbound<K> {
         None
     }
 
-    fn in_order(&self, wanted: impl Fn(&Unacknowledged) -> bool) -> Vec<(PacketId, K)> {
+    fn in_order(&self, wanted: impl Fn(&Unacknowledged<M>) -> bool) -> Vec<(PacketId, K)> {
         self.iter().filter(|(_, _, what)| wanted(what)).map(|(id, key, _)| (id, key)).collect()
     }
 
@@ -240,10 +237,10 @@ impl<K: Copy> Outbound<K> {
     }
 }
 
-impl Unacknowledged {
+impl<M> Unacknowledged<M> {
     /// Whether it is part of the session, and not of the connection alone. (Section 3.1.2.4.)
     fn is_message(&self) -> bool {
-        matches!(self, Unacknowledged::Publish(_) | Unacknowledged::Released)
+        !matches!(self, Unacknowledged::Subscribe(_) | Unacknowledged::Unsubscribe)
     }
 }
 
@@ -253,11 +250,8 @@ mod tests {
 
     use super::*;
 
-    fn message(qos: QoS) -> Unacknowledged {
-        let mut message = Message::new("t", "").unwrap();
-        message.qos = qos;
-        Unacknowledged::Publish(message)
-    }
+    const AT_LEAST_ONCE: Unacknowledged<char> = Unacknowledged::AtLeastOnce('m');
+    const EXACTLY_ONCE: Unacknowledged<char> = Unacknowledged::ExactlyOnce('m');
 
     fn id(id: u16) -> PacketId {
         PacketId::new(id).unwrap()
@@ -266,18 +260,18 @@ mod tests {
     #[test]
     fn ids_count_up_wrap_around_and_skip_those_in_use() {
         let mut outbound = Outbound::new();
-        assert_eq!(outbound.start(1, message(QoS::AtLeastOnce)), Some(id(1)));
+        assert_eq!(outbound.start(1, AT_LEAST_ONCE), Some(id(1)));
         assert_eq!(outbound.start(2, Unacknowledged::Unsubscribe), Some(id(2)));
         assert_eq!(outbound.puback(id(1)), Acked::Done(1));
         outbound.set_last_id(65_534);
         assert_eq!(outbound.start(3, Unacknowledged::Subscribe(1)), Some(id(65_535)));
-        assert_eq!(outbound.start(4, message(QoS::ExactlyOnce)), Some(id(1)));
-        assert_eq!(outbound.start(5, message(QoS::ExactlyOnce)), Some(id(3)));
+        assert_eq!(outbound.start(4, EXACTLY_ONCE), Some(id(1)));
+        assert_eq!(outbound.start(5, EXACTLY_ONCE), Some(id(3)));
     }
 
     #[test]
     fn all_ids_in_use_is_an_answer_and_not_a_hang() {
-        let mut outbound = Outbound::new();
+        let mut outbound = Outbound::<_, ()>::new();
         for _ in 0..65_535 {
             assert!(outbound.start((), Unacknowledged::Released).is_some());
         }
@@ -289,8 +283,8 @@ mod tests {
     #[test]
     fn an_acknowledgement_must_be_the_one_awaited() {
         let mut outbound = Outbound::new();
-        outbound.start(1, message(QoS::AtLeastOnce));
-        outbound.start(2, message(QoS::ExactlyOnce));
+        outbound.start(1, AT_LEAST_ONCE);
+        outbound.start(2, EXACTLY_ONCE);
         outbound.start(3, Unacknowledged::Subscribe(2));
         assert_eq!(outbound.pubrec(id(1)), Acked::Unexpected);
         assert_eq!(outbound.pubcomp(id(1)), Acked::Unexpected);
@@ -310,10 +304,10 @@ mod tests {
     fn what_is_sent_again_keeps_its_order_also_where_ids_wrapped() {
         let mut outbound = Outbound::new();
         outbound.set_last_id(65_534);
-        outbound.start(1, message(QoS::AtLeastOnce));
-        outbound.start(2, message(QoS::ExactlyOnce));
+        outbound.start(1, AT_LEAST_ONCE);
+        outbound.start(2, EXACTLY_ONCE);
         outbound.start(3, Unacknowledged::Unsubscribe);
-        outbound.start(4, message(QoS::AtLeastOnce));
+        outbound.start(4, AT_LEAST_ONCE);
         outbound.pubrec(id(1));
         assert_eq!(outbound.connection_lost(), [3]);
         outbound.resume();

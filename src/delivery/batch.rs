@@ -1,0 +1,103 @@
+//! What one pull hands to the transport.
+
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::codec::{Frame, MAXIMUM_PACKET_SIZE};
+use crate::message::Message;
+use crate::packet::{Delivery, Packet};
+use crate::statistics::Counts;
+use crate::version::Version;
+
+/// From this size on a payload is handed out as it is; smaller ones are copied beside their header.
+const SEGMENT: usize = 1024;
+
+/// Segments to be sent together: small packets in one segment, large payloads shared.
+pub(crate) struct Batch<'a> {
+    out: &'a mut Vec<Bytes>,
+    version: Version,
+    counts: &'a mut Counts,
+    /// What was encoded since the last segment.
+    small: BytesMut,
+    size: usize,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(
+        out: &'a mut Vec<Bytes>,
+        version: Version,
+        counts: &'a mut Counts,
+    ) -> Batch<'a> {
+        Batch { out, version, counts, small: BytesMut::new(), size: 0 }
+    }
+
+    /// Takes packets that are encoded already, until `max` bytes are reached.
+    pub(crate) fn control(&mut self, packets: &mut Vec<u8>, max: usize) {
+        let mut rest = &packets[..];
+        while self.size < max {
+            let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) else {
+                break;
+            };
+            self.counts.add(frame.first_byte(), frame.as_bytes().len());
+            self.small.extend_from_slice(frame.as_bytes());
+            self.size += frame.as_bytes().len();
+            rest = after;
+        }
+        packets.drain(..self.size);
+    }
+
+    /// A packet that was found to be encodable when it was taken.
+    pub(crate) fn packet(&mut self, packet: &Packet<'_>) {
+        let before = self.small.len();
+        let encoded = packet.encode_to(self.version, &mut self.small);
+        debug_assert_eq!(encoded, Ok(()), "{packet}");
+        self.count(before, 0);
+    }
+
+    /// How many bytes it holds.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The PUBLISH of a message.
+    pub(crate) fn publish(&mut self, message: &Message, delivery: Delivery, retain: bool) {
+        let publish = message.publish(delivery, retain);
+        if message.payload.len() < SEGMENT {
+            return self.packet(&publish.into());
+        }
+        let before = self.small.len();
+        let header = 16 + publish.topic.as_bytes().len();
+        self.small.resize(before + header, 0);
+        let room = self.small.get_mut(before..).unwrap_or_default();
+        let encoded = publish.encode_header(self.version, room);
+        debug_assert!(encoded.is_ok(), "{encoded:?}");
+        let Ok(len) = encoded else {
+            return self.small.truncate(before);
+        };
+        self.small.truncate(before + len);
+        self.count(before, message.payload.len());
+        self.flush();
+        self.out.push(message.payload.clone());
+    }
+
+    /// The packet that `small` has held since that length, with so many bytes of payload after it.
+    fn count(&mut self, since: usize, payload: usize) {
+        let len = self.small.len() - since + payload;
+        let first_byte = self.small.get(since).copied().unwrap_or(0);
+        self.counts.add(first_byte, len);
+        self.size += len;
+    }
+
+    fn flush(&mut self) {
+        if !self.small.is_empty() {
+            self.out.push(self.small.split().freeze());
+        }
+    }
+
+    /// Puts the last segment out, and returns the bytes of all.
+    pub(crate) fn finish(mut self) -> usize {
+        self.flush();
+        self.size
+    }
+}
