@@ -1,63 +1,74 @@
 //! MQTT as pure code: bytes and time go in, bytes and events come out. No socket, no thread, no clock.
 //!
-//! Two things can be had: the codec of 3.1, 3.1.1 and 5.0, which allocates nothing, and on it a client of
-//! 3.1 and 3.1.1.
+//! Three things can be had: the codec of 3.1, 3.1.1 and 5.0, which allocates nothing, and on it a client
+//! and a broker of 3.1 and 3.1.1.
 //!
 //! # Layers
 //!
 //! Arrows point down only; each layer knows those below it and nothing else.
 //!
 //! ```text
-//! client       state machine: bytes + now in, bytes + events out
-//!   │
-//! delivery     packet identifiers, the exchanges of QoS 1 and 2, what is sent again
-//!   │
-//! packet       one struct per packet shape, borrowed: Publish<'a>, Connect<'a>, Ack<'a> …
-//!   │
-//! codec        fixed header → Frame; fields, lists and the table of properties
-//!   │
-//! base types   Version, QoS, PacketType, ReasonCode, PacketId, TopicName, TopicFilter, Violation, Instant …
+//!                    broker     all connections and sessions of a server, who may do what
+//!                    │    │
+//!                    │    router     subscriptions, retained messages; no sockets, sessions or time
+//!                    │
+//! client          session      one end of a connection each: bytes + now in, bytes + events out
+//!      │             │
+//!      delivery            packet identifiers, the exchanges of QoS 1 and 2, what is sent again
+//!         │
+//!      packet              one struct per packet shape, borrowed: Publish<'a>, Connect<'a>, Ack<'a> …
+//!         │
+//!      codec               fixed header → Frame; fields, lists and the table of properties
+//!         │
+//!      base types          Version, QoS, PacketType, ReasonCode, PacketId, Topic, Message, Instant …
 //! ```
 //!
-//! # The run loop of a client
+//! # The run loop
 //!
-//! The driver passes on what happens, then polls until there is nothing more to do for now. This one has a
-//! server that answers whatever it is sent, in memory; with a socket and a clock it is the same.
+//! A driver passes on what happens, then polls until there is nothing more to do for now. This one has a
+//! [`Client`] and a [`Broker`] talk to each other in memory; with sockets and a clock it is two of these.
 //!
 //! ```
 //! use mqtt_sansio::{
-//!     Client, ClientConfig, ClientEvent, ClientOutput, Connect, Instant, Message, QoS, Version,
+//!     Broker, BrokerConfig, BrokerEvent, BrokerOutput, Client, ClientConfig, ClientEvent, ClientOutput,
+//!     Connect, Instant, Message, Permissions, QoS, Subscription, TopicFilter, Version,
 //! };
 //!
+//! let now = Instant::from_millis(0);
 //! let mut client = Client::new(ClientConfig::default());
-//! let mut now = Instant::from_millis(0);
-//! client.connect(now, &Connect::new(Version::V3_1_1, "thermometer"))?;
-//! let mut message = Message::new("kitchen/temp", "20.5")?;
-//! message.qos = QoS::AtLeastOnce;
-//! client.publish(now, message)?;
+//! let mut broker = Broker::new(now, BrokerConfig::default());
+//! client.connect(now, &Connect::new(Version::V3_1_1, "thermometer"))?; // the socket is open
+//! let connection = broker.open(now)?; // and so is its other end
+//! client.subscribe(now, &[Subscription::new(TopicFilter::new("+/temp")?, QoS::AtLeastOnce)])?;
+//! client.publish(now, Message::new("kitchen/temp", "20.5")?)?;
 //! let mut segments = Vec::new();
-//! let mut answers = [&b"\x20\x02\0\0"[..], b"\x40\x02\0\x01"].into_iter(); // CONNACK, PUBACK
 //! loop {
 //!     match client.poll_output() {
 //!         ClientOutput::Transmit => {
 //!             client.poll_transmit(now, &mut segments, 65_536); // then: write them
+//!             segments.drain(..).for_each(|bytes| broker.handle_input(now, connection, &bytes));
 //!         }
-//!         ClientOutput::Event(ClientEvent::Published { .. }) => client.disconnect(now),
-//!         ClientOutput::Event(event) => println!("{event:?}"),
-//!         ClientOutput::Close => {
-//!             client.handle_closed(now); // when the socket is closed
-//!             break;
+//!         ClientOutput::Event(ClientEvent::Message { message, .. }) => {
+//!             assert_eq!(message.payload, "20.5");
+//!             client.disconnect(now);
 //!         }
-//!         ClientOutput::Wait(deadline) => match answers.next() {
-//!             Some(bytes) => client.handle_input(now, bytes), // the socket could be read
-//!             None => {
-//!                 now = deadline.unwrap_or(now); // the time has come
-//!                 client.handle_timeout(now);
+//!         ClientOutput::Event(event) => println!("client: {event:?}"),
+//!         ClientOutput::Close => client.handle_closed(now), // when the socket is closed
+//!         ClientOutput::Wait(_) => match broker.poll_output() {
+//!             BrokerOutput::Transmit(connection) => {
+//!                 broker.poll_transmit(now, connection, &mut segments, 65_536);
+//!                 segments.drain(..).for_each(|bytes| client.handle_input(now, &bytes));
 //!             }
+//!             BrokerOutput::Event(BrokerEvent::Connect { connection, .. }) => {
+//!                 broker.accept(now, connection, Permissions::all()); // here passwords are looked at
+//!             }
+//!             BrokerOutput::Event(event) => println!("broker: {event:?}"),
+//!             BrokerOutput::Close(connection) => broker.handle_closed(now, connection),
+//!             BrokerOutput::Wait(_) => break, // for a socket, or for the earlier of two deadlines
 //!         },
 //!     }
 //! }
-//! assert!(segments.concat().ends_with(&[0xE0, 0x00])); // DISCONNECT was the last
+//! assert_eq!(broker.statistics().packets.received.total().packets, 4); // the last was DISCONNECT
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -107,14 +118,19 @@
 //!   will QoS and retain without a will, the first byte of CONNACK, the upper bits of a requested or granted QoS)
 //!   and the flags of a user name or password that the packet ends before. A SUBACK of 3.1 with the failure
 //!   code of 3.1.1, which servers send, decodes and is not written at all.
-//! * **Panic-free and bounded.** No input panics, no memory is reserved on the word of a length field.
-//! * **Features:** `std` (default) ⊃ `alloc` ([`Client`], [`FrameReader`], [`Packet::encode_to`]) ⊃
+//! * **Panic-free and bounded.** No input panics, no memory is reserved on the word of a length field, and
+//!   everything kept for a peer has a limit with a stated policy ([`BrokerConfig`], [`SessionConfig`],
+//!   [`RouterConfig`], [`ClientConfig`]).
+//! * **Deterministic.** The same calls give the same bytes and events, whatever the hash seed is.
+//! * **Features:** `std` (default) ⊃ `alloc` ([`Client`], [`Broker`], [`FrameReader`], [`Packet::encode_to`]) ⊃
 //!   nothing: the rest needs no allocator. `arbitrary` implements `arbitrary::Arbitrary`, `serde` makes
 //!   a [`ClientSession`], and what it is made of, something to write down.
 //!
 //! # Not supported
 //!
-//! * A client of 5.0, and any broker state machine: not yet.
+//! * 5.0 beyond the codec: the broker answers its CONNECT with Unsupported Protocol Version.
+//! * A broker that outlives its process: sessions and retained messages are kept in memory only.
+//! * The load averages and heap sizes among mosquitto's `$SYS` topics.
 //! * WebSocket framing: give this crate the bytes inside the binary frames. [MQTT-6.0.0-1]
 //! * The modified UTF-8 of 3.1 peers written in Java (`C0 80`, surrogate pairs): refused like any other
 //!   ill-formed UTF-8.
@@ -130,6 +146,13 @@
 //! * The return codes of CONNACK before 5.0 are [`ReasonCode`]s: they mean the same under other numbers.
 //! * A connection begins with [`Client::connect`] and the borrowed [`Connect`] packet once the transport
 //!   is open: no second form of its fields, and no separate word that the transport is there.
+//! * A broker's messages wait as [`Message`]s and are encoded when they are pulled: a copy of topic and payload
+//!   beside a fixed header costs less than looking for one that was encoded for somebody else. Payloads from
+//!   1 KiB on are never copied.
+//! * What comes before a session, [`Handshake`], is a type of its own: it cannot receive anything but a
+//!   CONNECT, and a [`Session`] cannot be without one. [`Broker::open`] needs no address of the peer: the
+//!   driver knows it by the [`ConnectionId`].
+//! * `hashbrown` and `foldhash` are there for hash tables without `std`, keyed by a seed of the program's.
 //! * Who may send what is asked apart from decoding ([`Packet::check_sender`]): tools read either side.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -141,6 +164,8 @@ extern crate std;
 
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
+#[cfg(feature = "alloc")]
+mod broker;
 #[cfg(feature = "alloc")]
 mod client;
 mod codec;
@@ -154,6 +179,10 @@ mod packet_type;
 mod qos;
 mod reason;
 #[cfg(feature = "alloc")]
+mod router;
+#[cfg(feature = "alloc")]
+mod session;
+#[cfg(feature = "alloc")]
 mod statistics;
 mod text;
 mod time;
@@ -161,6 +190,11 @@ mod topic;
 mod version;
 mod violation;
 
+#[cfg(feature = "alloc")]
+pub use broker::{
+    Access, Broker, BrokerConfig, BrokerError, BrokerEvent, BrokerOutput, BrokerStatistics,
+    ConnectionId, Permissions, TooManyConnections,
+};
 #[cfg(feature = "alloc")]
 pub use client::{
     Client, ClientConfig, ClientEvent, ClientOutput, ClientSession, CommandError, ConnectError,
@@ -183,6 +217,15 @@ pub use packet_id::PacketId;
 pub use packet_type::{PacketType, Sender};
 pub use qos::{InvalidQoS, QoS};
 pub use reason::{ReasonCode, UnknownReasonCode};
+#[cfg(feature = "alloc")]
+pub use router::{
+    Match, RetainError, RetainedSearch, Router, RouterConfig, SubscribeError, SubscriberId,
+};
+#[cfg(feature = "alloc")]
+pub use session::{
+    ClientFault, CloseReason, ConnectRequest, Dropped, Handshake, HandshakeConfig, Rejection,
+    Session, SessionConfig, SessionEvent, SessionOutput,
+};
 #[cfg(feature = "alloc")]
 pub use statistics::{Count, Counts, Statistics};
 pub use time::Instant;

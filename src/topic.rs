@@ -187,8 +187,7 @@ impl<'a> TopicFilter<'a> {
         if name.is_empty() {
             return false;
         }
-        // [MQTT-4.7.2-1]
-        if name.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
+        if spares_dollar(filter, name) {
             return false;
         }
         loop {
@@ -205,6 +204,79 @@ impl<'a> TopicFilter<'a> {
                 (None, None) => return true,
                 // "sport/#" also matches "sport".
                 (Some(b"#"), None) => return true,
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether a topic name can match both filters.
+    ///
+    /// ```
+    /// use mqtt_sansio::TopicFilter;
+    ///
+    /// let filter = TopicFilter::new("+/temp")?;
+    /// assert!(filter.overlaps(TopicFilter::new("kitchen/#")?));
+    /// assert!(!filter.overlaps(TopicFilter::new("kitchen/+/max")?));
+    /// # Ok::<(), mqtt_sansio::Violation>(())
+    /// ```
+    #[must_use]
+    pub fn overlaps(self, other: TopicFilter<'_>) -> bool {
+        let (mut a, mut b) = (self.0, other.0);
+        if spares_dollar(a, b) || spares_dollar(b, a) {
+            return false;
+        }
+        loop {
+            let (a_level, a_rest) = split_level(a);
+            let (b_level, b_rest) = split_level(b);
+            if a_level == b"#" || b_level == b"#" {
+                return true;
+            }
+            if a_level != b_level && a_level != b"+" && b_level != b"+" {
+                return false;
+            }
+            match (a_rest, b_rest) {
+                (Some(a_rest), Some(b_rest)) => (a, b) = (a_rest, b_rest),
+                (None, None) => return true,
+                // "sport/#" also matches "sport", but no name is empty as what "/#" follows.
+                (Some(b"#"), None) => return self.0 != b"/#",
+                (None, Some(b"#")) => return other.0 != b"/#",
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether every topic name that matches `other` matches this filter too.
+    ///
+    /// ```
+    /// use mqtt_sansio::TopicFilter;
+    ///
+    /// let filter = TopicFilter::new("kitchen/+")?;
+    /// assert!(filter.covers(TopicFilter::new("kitchen/temp")?));
+    /// assert!(!filter.covers(TopicFilter::new("+/temp")?));
+    /// # Ok::<(), mqtt_sansio::Violation>(())
+    /// ```
+    #[must_use]
+    pub fn covers(self, other: TopicFilter<'_>) -> bool {
+        let (mut a, mut b) = (self.0, other.0);
+        if spares_dollar(a, b) {
+            return false;
+        }
+        loop {
+            let (a_level, a_rest) = split_level(a);
+            let (b_level, b_rest) = split_level(b);
+            if a_level == b"#" {
+                return true;
+            }
+            if b_level == b"#" {
+                // Where no name is empty, "#" stands for one level at least.
+                return a == b"+/#" && matches!(other.0, b"#" | b"/#");
+            }
+            if a_level != b_level && a_level != b"+" {
+                return false;
+            }
+            match (a_rest, b_rest) {
+                (Some(a_rest), Some(b_rest)) => (a, b) = (a_rest, b_rest),
+                (None, None) | (Some(b"#"), None) => return true,
                 _ => return false,
             }
         }
@@ -288,6 +360,12 @@ fn check_wildcards(filter: &[u8]) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Whether the filter starts with a wildcard and the topic with `$`: they do not match. [MQTT-4.7.2-1]
+#[inline]
+fn spares_dollar(filter: &[u8], topic: &[u8]) -> bool {
+    topic.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#'))
+}
+
 /// The first level, and what follows its `/` if there is one.
 #[inline]
 fn split_level(topic: &[u8]) -> (&[u8], Option<&[u8]>) {
@@ -338,5 +416,48 @@ impl<'a> TryFrom<&'a str> for TopicFilter<'a> {
 
     fn try_from(filter: &'a str) -> Result<Self, Violation> {
         TopicFilter::new(filter)
+    }
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// All sequences of up to that many levels, as topics.
+    fn all(levels: &[&str], depth: usize) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut longest: Vec<String> = levels.iter().map(|level| String::from(*level)).collect();
+        for _ in 0..depth {
+            let longer =
+                longest.iter().flat_map(|t| levels.iter().map(move |l| t.clone() + "/" + l));
+            let longer = longer.collect();
+            found.append(&mut core::mem::replace(&mut longest, longer));
+        }
+        found
+    }
+
+    /// `b` stands for every level that no filter names; topics go deeper than filters.
+    #[test]
+    fn overlaps_and_covers_are_what_the_topics_that_match_say() {
+        let topics = all(&["", "a", "b", "$x"], 4);
+        let topics: Vec<_> = topics.iter().filter_map(|t| TopicName::new(t).ok()).collect();
+        let filters = all(&["", "a", "$x", "+", "#"], 3);
+        let filters: Vec<_> = filters.iter().filter_map(|f| TopicFilter::new(f).ok()).collect();
+        let matched: Vec<Vec<bool>> = filters
+            .iter()
+            .map(|filter| topics.iter().map(|topic| filter.matches(*topic)).collect())
+            .collect();
+        assert_eq!((topics.len(), filters.len()), (339, 104));
+        for (a, of_a) in filters.iter().zip(&matched) {
+            for (b, of_b) in filters.iter().zip(&matched) {
+                let common = of_a.iter().zip(of_b).any(|(a, b)| *a && *b);
+                assert_eq!(a.overlaps(*b), common, "{a} overlaps {b}");
+                let all = of_a.iter().zip(of_b).all(|(a, b)| *a || !*b);
+                assert_eq!(a.covers(*b), all, "{a} covers {b}");
+            }
+        }
     }
 }

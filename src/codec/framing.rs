@@ -183,13 +183,25 @@ fn first_byte(bytes: &[u8]) -> u8 {
 
 #[cfg(feature = "alloc")]
 pub use reader::FrameReader;
+#[cfg(feature = "alloc")]
+pub(crate) use reader::Received;
 
 #[cfg(feature = "alloc")]
 mod reader {
     use alloc::vec::Vec;
     use core::fmt;
 
+    use bytes::Bytes;
+
     use super::{DecodeError, FixedHeader, Frame, MAXIMUM_PACKET_SIZE, first_byte};
+
+    /// A packet from [`FrameReader::next_handed_over`].
+    pub(crate) enum Received<'a> {
+        /// In the bytes of the input or of the reader.
+        Lent(Frame<'a>),
+        /// In bytes of its own.
+        HandedOver(Bytes),
+    }
 
     /// What an idle reader may keep allocated.
     const KEPT_CAPACITY: usize = 4096;
@@ -259,16 +271,52 @@ mod reader {
             &'r mut self,
             input: &mut &'i [u8],
         ) -> Result<Option<Frame<'r>>, DecodeError> {
-            if self.partial.is_empty() || self.given_out {
-                if self.given_out {
-                    self.drop_given_out();
-                }
-                if let Some((frame, rest)) = Frame::parse(input, self.maximum_packet_size)? {
-                    *input = rest;
-                    return Ok(Some(frame));
-                }
+            if let Some(frame) = self.whole(input)? {
+                return Ok(Some(frame));
             }
-            self.complete(input)
+            self.given_out = self.gather(input)?;
+            if !self.given_out {
+                return Ok(None);
+            }
+            Ok(Frame::parse(&self.partial, MAXIMUM_PACKET_SIZE)?.map(|(frame, _)| frame))
+        }
+
+        /// As [`next`](FrameReader::next), but a large packet that was gathered from pieces is handed over
+        /// with its bytes, so that its payload need not be copied.
+        #[inline]
+        pub(crate) fn next_handed_over<'r, 'i: 'r>(
+            &'r mut self,
+            input: &mut &'i [u8],
+        ) -> Result<Option<Received<'r>>, DecodeError> {
+            if let Some(frame) = self.whole(input)? {
+                return Ok(Some(Received::Lent(frame)));
+            }
+            if !self.gather(input)? {
+                return Ok(None);
+            }
+            if self.partial.len() > KEPT_CAPACITY {
+                let bytes = core::mem::take(&mut self.partial);
+                return Ok(Some(Received::HandedOver(bytes.into())));
+            }
+            self.given_out = true;
+            let frame = Frame::parse(&self.partial, MAXIMUM_PACKET_SIZE)?;
+            Ok(frame.map(|(frame, _)| Received::Lent(frame)))
+        }
+
+        /// A packet that is whole in the input, where nothing is kept.
+        #[inline(always)]
+        fn whole<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Frame<'i>>, DecodeError> {
+            if !self.partial.is_empty() && !self.given_out {
+                return Ok(None);
+            }
+            if self.given_out {
+                self.drop_given_out();
+            }
+            let Some((frame, rest)) = Frame::parse(input, self.maximum_packet_size)? else {
+                return Ok(None);
+            };
+            *input = rest;
+            Ok(Some(frame))
         }
 
         #[cold]
@@ -278,21 +326,31 @@ mod reader {
             self.partial.shrink_to(KEPT_CAPACITY);
         }
 
-        /// Adds to the kept beginning just what its packet still lacks.
-        fn complete(&mut self, input: &mut &[u8]) -> Result<Option<Frame<'_>>, DecodeError> {
+        /// Adds to the kept beginning just what its packet still lacks; whether it is whole now.
+        fn gather(&mut self, input: &mut &[u8]) -> Result<bool, DecodeError> {
             let Some(size) = self.packet_size(input)? else {
-                return Ok(None);
+                return Ok(false);
             };
             let missing = size.saturating_sub(self.partial.len());
             let (taken, rest) = input.split_at(missing.min(input.len()));
+            self.grow(taken.len(), size);
             self.partial.extend_from_slice(taken);
             *input = rest;
-            if taken.len() < missing {
-                return Ok(None);
+            let whole = taken.len() == missing;
+            if whole {
+                self.size = None;
             }
-            self.given_out = true;
-            self.size = None;
-            Ok(Frame::parse(&self.partial, MAXIMUM_PACKET_SIZE)?.map(|(frame, _)| frame))
+            Ok(whole)
+        }
+
+        /// Makes room for so many bytes, and then for as many as there are already, but for no more than the
+        /// packet has: what is handed over is no larger than it.
+        fn grow(&mut self, additional: usize, size: usize) {
+            let len = self.partial.len();
+            if self.partial.capacity() - len < additional {
+                let wanted = (len + additional).max(2 * len).min(size);
+                self.partial.reserve_exact(wanted - len);
+            }
         }
 
         /// The size of the packet whose beginning is kept, once its fixed header is all there.

@@ -11,6 +11,8 @@ mod write;
 pub use error::{DecodeError, EncodeError, Field};
 #[cfg(feature = "alloc")]
 pub use framing::FrameReader;
+#[cfg(feature = "alloc")]
+pub(crate) use framing::Received;
 pub use framing::{Frame, MAXIMUM_PACKET_SIZE};
 pub use list::{Item, List, ListIter};
 pub use property::{Properties, Property, PropertyId};

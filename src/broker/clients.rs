@@ -1,0 +1,162 @@
+//! The sessions, and who has which.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use core::fmt;
+use core::hash::Hasher;
+
+use foldhash::SharedSeed;
+use foldhash::quality::FoldHasher;
+use hashbrown::HashTable;
+
+use super::event::ConnectionId;
+use super::permissions::Permissions;
+use super::slab::{Key, Slab};
+use super::timers::Scheduled;
+use crate::router::SubscriberId;
+use crate::session::Session;
+
+/// One client's session, and what the broker knows beside it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) session: Session,
+    pub(super) client_id: Arc<str>,
+    pub(super) permissions: Arc<Permissions>,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) timer: Scheduled,
+}
+
+#[derive(Debug)]
+pub(super) struct Clients {
+    /// Boxed, so that a growing table neither moves them nor keeps room for as many again.
+    sessions: Slab<Box<Slot>>,
+    /// By client identifier; not those that were assigned: nobody can come back to their sessions.
+    by_id: HashTable<Key>,
+    seed: Seed,
+    assigned: u64,
+}
+
+impl Clients {
+    pub(super) fn new(seed: u64) -> Clients {
+        let seed = Seed { seed, shared: SharedSeed::from_u64(seed) };
+        Clients { sessions: Slab::new(), by_id: HashTable::new(), seed, assigned: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(super) fn find(&self, client_id: &str) -> Option<Key> {
+        let has_id = |key: &Key| self.get(*key).is_some_and(|slot| *slot.client_id == *client_id);
+        self.by_id.find(self.seed.hash(client_id), has_id).copied()
+    }
+
+    /// Adds a session; an empty client identifier is replaced by one that nobody has. [MQTT-3.1.3-6]
+    pub(super) fn insert(
+        &mut self,
+        client_id: &str,
+        session: Session,
+        permissions: Arc<Permissions>,
+    ) -> Option<Key> {
+        let assigned = client_id.is_empty();
+        let client_id = if assigned { self.assign() } else { client_id.into() };
+        let slot = Slot {
+            session,
+            client_id: Arc::clone(&client_id),
+            permissions,
+            connection: None,
+            timer: Scheduled::default(),
+        };
+        let key = self.sessions.insert(Box::new(slot))?;
+        if !assigned {
+            let Clients { sessions, by_id, seed, .. } = self;
+            by_id.insert_unique(seed.hash(&client_id), key, |key| {
+                sessions.get(*key).map_or(0, |slot| seed.hash(&slot.client_id))
+            });
+        }
+        Some(key)
+    }
+
+    fn assign(&mut self) -> Arc<str> {
+        loop {
+            self.assigned += 1;
+            let client_id = format!("auto-{}", self.assigned);
+            if self.find(&client_id).is_none() {
+                return client_id.into();
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Option<Box<Slot>> {
+        let slot = self.sessions.remove(key)?;
+        let hash = self.seed.hash(&slot.client_id);
+        if let Ok(entry) = self.by_id.find_entry(hash, |found| *found == key) {
+            entry.remove();
+        }
+        Some(slot)
+    }
+
+    pub(super) fn get(&self, key: Key) -> Option<&Slot> {
+        self.sessions.get(key).map(Box::as_ref)
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Slot> {
+        self.sessions.get_mut(key).map(Box::as_mut)
+    }
+
+    pub(super) fn at(&mut self, index: u32) -> Option<(Key, &mut Slot)> {
+        self.sessions.at(index).map(|(key, slot)| (key, slot.as_mut()))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Slot)> {
+        self.sessions.iter().map(|(key, slot)| (key, slot.as_ref()))
+    }
+
+    /// Panics where the tables do not fit together.
+    pub(super) fn check_invariants(&self) {
+        for key in &self.by_id {
+            let found = self.get(*key).and_then(|slot| self.find(&slot.client_id));
+            assert_eq!(found, Some(*key), "a stale client");
+        }
+        for (_, slot) in self.iter() {
+            slot.session.check_invariants();
+            let connected = slot.session.is_connected();
+            assert_eq!(connected, slot.connection.is_some(), "{}", slot.client_id);
+        }
+    }
+}
+
+/// What keeps clients from choosing identifiers that collide.
+struct Seed {
+    seed: u64,
+    shared: SharedSeed,
+}
+
+impl Seed {
+    fn hash(&self, client_id: &str) -> u64 {
+        let mut hasher = FoldHasher::with_seed(self.seed, &self.shared);
+        hasher.write(client_id.as_bytes());
+        hasher.finish()
+    }
+}
+
+/// The seed is a secret: it is left out.
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed")
+    }
+}
+
+/// The program that embeds the broker, as a subscriber.
+pub(super) const PROGRAM: SubscriberId = SubscriberId(0);
+
+/// A session as a subscriber.
+pub(super) fn subscriber(session: Key) -> SubscriberId {
+    SubscriberId(session.index + 1)
+}
+
+/// The number of the session that a subscriber is; `None` for [`PROGRAM`].
+pub(super) fn session_index(subscriber: SubscriberId) -> Option<u32> {
+    subscriber.0.checked_sub(1)
+}

@@ -1,0 +1,34 @@
+//! What a broker knows of a connection: all of it dies with the transport.
+
+use alloc::boxed::Box;
+
+use bytes::Bytes;
+
+use super::slab::Key;
+use super::timers::Scheduled;
+use crate::session::Handshake;
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) state: State,
+    pub(super) timer: Scheduled,
+}
+
+/// ```text
+/// Handshake ──── accepted ────▶ Session
+///     │ refused                   │
+///     ▼                           │
+///  Closing ──── CONNACK out ──▶ Closed
+/// ```
+#[derive(Debug)]
+pub(super) enum State {
+    /// CONNECT is awaited, or its answer.
+    Handshake(Box<Handshake>),
+    /// The connection of this session.
+    Session(Key),
+    /// A last packet is to be pulled before the deadline.
+    Closing { farewell: Bytes, deadline: Instant },
+    /// The driver closes the transport.
+    Closed,
+}
