@@ -31,9 +31,15 @@ impl Broker {
         let Some(handshake) = self.take_handshake(connection) else {
             return;
         };
-        let Some(key) = self.session_for(&handshake, permissions.into()) else {
-            let answer = handshake.refuse(ReasonCode::ServerUnavailable);
-            return self.farewell(connection, CloseReason::TooManySessions, answer);
+        let key = match self.session_for(&handshake, permissions.into()) {
+            Ok(key) => key,
+            Err(reason) => {
+                let code = match reason {
+                    CloseReason::Refused(code) => code,
+                    _ => ReasonCode::ServerUnavailable,
+                };
+                return self.farewell(connection, reason, handshake.refuse(code));
+            }
         };
         let Some(slot) = self.clients.get_mut(key) else {
             return;
@@ -101,24 +107,34 @@ impl Broker {
 
     /// The session the client is to have: its old one, without its old connection, or a new one.
     /// [MQTT-3.1.4-2] [MQTT-3.1.4-3]
-    fn session_for(&mut self, handshake: &Handshake, permissions: Arc<Permissions>) -> Option<Key> {
+    fn session_for(
+        &mut self,
+        handshake: &Handshake,
+        permissions: Arc<Permissions>,
+    ) -> Result<Key, CloseReason> {
         let client_id = handshake.client_id();
         let old = self.clients.find(client_id).and_then(|key| self.clients.get(key));
+        if old.is_some_and(|slot| slot.assigned) {
+            return Err(CloseReason::Refused(ReasonCode::ClientIdentifierNotValid));
+        }
         if let Some(connection) = old.and_then(|slot| slot.connection) {
             self.close(connection, CloseReason::TakenOver);
         }
         if let Some(key) = self.clients.find(client_id) {
-            if !handshake.is_clean_start() {
-                self.clients.get_mut(key)?.permissions = permissions;
-                return Some(key);
+            match self.clients.get_mut(key) {
+                Some(slot) if !handshake.is_clean_start() => {
+                    slot.permissions = permissions;
+                    return Ok(key);
+                }
+                _ => self.end_session(key), // [MQTT-3.1.2-6]
             }
-            self.end_session(key); // [MQTT-3.1.2-6]
         }
         if self.clients.len() >= self.config.max_sessions {
-            return None;
+            return Err(CloseReason::TooManySessions);
         }
         let session = Session::new(Arc::clone(&self.session_config));
-        self.clients.insert(client_id, session, permissions)
+        let key = self.clients.insert(client_id, session, permissions);
+        key.ok_or(CloseReason::TooManySessions)
     }
 
     /// A CONNECT is not accepted: the last packet, then the close.
