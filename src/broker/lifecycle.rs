@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Broker;
 use super::clients;
-use super::connection::State;
+use super::connection::{Farewell, State};
 use super::event::{BrokerEvent, ConnectionId};
 use super::permissions::Permissions;
 use super::slab::Key;
@@ -154,9 +154,10 @@ impl Broker {
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
         self.disconnected(connection, None, reason);
         match answer {
-            Some(farewell) => {
+            Some(packet) => {
                 let deadline = self.now + self.config.close_timeout;
-                self.set_state(connection, State::Closing { farewell, deadline });
+                let farewell = Box::new(Farewell { packet, deadline });
+                self.set_state(connection, State::Closing(farewell));
                 self.schedule_connection(connection.0, Some(deadline));
                 self.outputs.transmit.push_back(connection);
             }
@@ -171,14 +172,14 @@ impl Broker {
         out: &mut Vec<Bytes>,
     ) -> usize {
         let state = self.connections.get_mut(connection.0).map(|connection| &mut connection.state);
-        let Some(State::Closing { farewell, .. }) = state else {
+        let Some(State::Closing(farewell)) = state else {
             return 0;
         };
-        let farewell = core::mem::take(farewell);
-        let size = farewell.len();
-        let first_byte = farewell.first().copied().unwrap_or(0);
+        let packet = core::mem::take(&mut farewell.packet);
+        let size = packet.len();
+        let first_byte = packet.first().copied().unwrap_or(0);
         self.statistics.packets.sent.add(first_byte, size);
-        out.push(farewell);
+        out.push(packet);
         self.set_closed(connection);
         size
     }
@@ -192,7 +193,7 @@ impl Broker {
                 self.pending -= 1;
                 self.disconnected(connection, None, reason);
             }
-            Some(State::Closing { .. }) => {}
+            Some(State::Closing(_)) => {}
             Some(State::Closed) | None => return,
         }
         self.set_closed(connection);
@@ -241,7 +242,7 @@ impl Broker {
                 let deadline = slot.and_then(|slot| slot.session.deadline());
                 (deadline, CloseReason::KeepAliveTimeout) // [MQTT-3.1.2-24]
             }
-            State::Closing { deadline, .. } => (Some(*deadline), CloseReason::Requested),
+            State::Closing(farewell) => (Some(farewell.deadline), CloseReason::Requested),
             State::Closed => (None, CloseReason::Requested),
         };
         if deadline.is_some_and(|deadline| deadline <= self.now) {
