@@ -173,6 +173,8 @@ mod codec;
 mod delivery;
 #[cfg(feature = "alloc")]
 mod message;
+#[cfg(feature = "alloc")]
+mod message_properties;
 mod packet;
 mod packet_id;
 mod packet_type;
@@ -209,6 +211,8 @@ pub use codec::{
 };
 #[cfg(feature = "alloc")]
 pub use message::{Filter, Message, Topic};
+#[cfg(feature = "alloc")]
+pub use message_properties::MessageProperties;
 pub use packet::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, RetainHandling, SubAck,
     Subscribe, Subscription, UnsubAck, Unsubscribe, Will,

@@ -4,7 +4,7 @@ use core::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::codec::Properties;
+use crate::message_properties::MessageProperties;
 use crate::packet::{Delivery, Publish};
 use crate::qos::QoS;
 use crate::topic::{TopicFilter, TopicName};
@@ -166,6 +166,10 @@ pub struct Message {
     pub qos: QoS,
     /// The RETAIN flag.
     pub retain: bool,
+    /// What it carries in 5.0. Before 5.0 a message is not sent with properties: a client refuses it, a broker
+    /// leaves them out for subscribers of older versions.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub properties: MessageProperties,
 }
 
 impl Message {
@@ -176,7 +180,13 @@ impl Message {
     /// As [`TopicName::new`].
     pub fn new(topic: &str, payload: impl Into<Bytes>) -> Result<Message, Violation> {
         let topic = Topic::new(topic)?;
-        Ok(Message { topic, payload: payload.into(), qos: QoS::AtMostOnce, retain: false })
+        Ok(Message {
+            topic,
+            payload: payload.into(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: MessageProperties::EMPTY,
+        })
     }
 
     /// The PUBLISH that sends it.
@@ -185,7 +195,7 @@ impl Message {
             retain,
             delivery,
             topic: self.topic.name(),
-            properties: Properties::EMPTY,
+            properties: self.properties.properties(),
             payload: &self.payload,
         }
     }
@@ -198,11 +208,17 @@ impl Message {
         bytes.put_slice(publish.payload);
         let mut bytes = bytes.freeze();
         let topic = Topic::trusted(bytes.split_to(topic.len()));
-        Message { topic, payload: bytes, qos: publish.delivery.qos(), retain: publish.retain }
+        Message {
+            topic,
+            payload: bytes,
+            qos: publish.delivery.qos(),
+            retain: publish.retain,
+            properties: MessageProperties::copied(&publish.properties),
+        }
     }
 
     /// What a limit in bytes counts of it.
     pub(crate) fn size(&self) -> usize {
-        self.topic.name().as_bytes().len() + self.payload.len()
+        self.topic.name().as_bytes().len() + self.payload.len() + self.properties.size()
     }
 }

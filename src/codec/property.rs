@@ -482,6 +482,15 @@ impl<'a> Properties<'a> {
         }
     }
 
+    /// The properties that a whole block of bytes is, if it is one that may stand at that place.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn from_block(block: &'a [u8], place: Place) -> Option<Properties<'a>> {
+        if block.is_empty() {
+            return Some(Properties::EMPTY);
+        }
+        Properties::read_block(block, place).ok()
+    }
+
     #[inline(always)]
     fn read_block(block: &'a [u8], place: Place) -> Result<Properties<'a>, nom::Err<DecodeError>> {
         let strings = Strings::new(block);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::codec::{Frame, MAXIMUM_PACKET_SIZE};
+use crate::codec::{Frame, MAXIMUM_PACKET_SIZE, Properties};
 use crate::message::Message;
 use crate::packet::{Delivery, Packet};
 use crate::statistics::Counts;
@@ -61,14 +61,17 @@ impl<'a> Batch<'a> {
         self.size
     }
 
-    /// The PUBLISH of a message.
+    /// The PUBLISH of a message, without what its version cannot carry.
     pub(crate) fn publish(&mut self, message: &Message, delivery: Delivery, retain: bool) {
-        let publish = message.publish(delivery, retain);
+        let mut publish = message.publish(delivery, retain);
+        if !self.version.has_properties() {
+            publish.properties = Properties::EMPTY;
+        }
         if message.payload.len() < SEGMENT {
             return self.packet(&publish.into());
         }
         let before = self.small.len();
-        let header = 16 + publish.topic.as_bytes().len();
+        let header = 16 + publish.topic.as_bytes().len() + message.properties.size();
         self.small.resize(before + header, 0);
         let room = self.small.get_mut(before..).unwrap_or_default();
         let encoded = publish.encode_header(self.version, room);

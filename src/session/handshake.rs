@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::config::{HandshakeConfig, SessionConfig};
 use super::error::ClientFault;
-use crate::codec::{FrameReader, Properties};
+use crate::codec::FrameReader;
 use crate::message::Message;
 use crate::packet::Delivery;
 use crate::packet::{ConnAck, Connect, Packet, Publish, Will};
@@ -81,7 +81,7 @@ fn message(will: &Will<'_>) -> Message {
         retain: will.retain,
         delivery,
         topic: will.topic,
-        properties: Properties::EMPTY,
+        properties: will.properties,
         payload: will.payload,
     })
 }

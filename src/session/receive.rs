@@ -9,6 +9,7 @@ use super::error::ClientFault;
 use crate::codec::Frame;
 use crate::delivery::Acked;
 use crate::message::Message;
+use crate::message_properties::MessageProperties;
 use crate::packet::{Ack, Delivery, Packet, Publish, Subscribe, Unsubscribe};
 use crate::packet_id::PacketId;
 use crate::packet_type::{PacketType, Sender};
@@ -131,6 +132,7 @@ fn message(publish: &Publish<'_>, owned: Option<&Bytes>) -> Message {
             payload: bytes.slice_ref(publish.payload),
             qos: publish.delivery.qos(),
             retain: publish.retain,
+            properties: MessageProperties::copied(&publish.properties),
         },
     }
 }
