@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use clap::Parser;
 use mqtt_sansio::{
     Client, ClientConfig, ClientEvent, ClientOutput, Connect, DisconnectReason, Instant, QoS,
-    Subscription, TopicFilter, Version,
+    RequestOutcome, Subscription, TopicFilter, Version,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -192,11 +192,11 @@ impl Subscriber<'_> {
 
     fn handle(&mut self, event: ClientEvent) -> Result<(), Box<dyn Error>> {
         match event {
-            ClientEvent::Connected { session_present } => {
+            ClientEvent::Connected { session_present, .. } => {
                 eprintln!("connected, session present: {session_present}");
                 self.client.subscribe(self.now(), &self.subscriptions)?;
             }
-            ClientEvent::Subscribed { reason_codes: Some(codes), .. } => {
+            ClientEvent::Subscribed { outcome: RequestOutcome::Answered(codes), .. } => {
                 for (subscription, code) in self.subscriptions.iter().zip(codes) {
                     eprintln!("subscribed to {}: {code}", subscription.filter);
                 }
@@ -207,7 +207,7 @@ impl Subscriber<'_> {
                 out.write_all(&message.payload)?;
                 writeln!(out)?;
             }
-            ClientEvent::Disconnected(reason) => self.reason = reason,
+            ClientEvent::Disconnected { reason, .. } => self.reason = reason,
             _ => {}
         }
         Ok(())

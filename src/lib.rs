@@ -175,6 +175,8 @@ mod delivery;
 mod message;
 #[cfg(feature = "alloc")]
 mod message_properties;
+#[cfg(feature = "alloc")]
+mod owned_properties;
 mod packet;
 mod packet_id;
 mod packet_type;
@@ -199,8 +201,9 @@ pub use broker::{
 };
 #[cfg(feature = "alloc")]
 pub use client::{
-    Client, ClientConfig, ClientEvent, ClientOutput, ClientSession, CommandError, ConnectError,
-    DisconnectReason, Handle, PublishOutcome, ServerFault, Token,
+    Answer, Client, ClientConfig, ClientEvent, ClientOutput, ClientSession, CommandError,
+    ConnectError, DisconnectReason, Handle, NotSent, PublishOutcome, RequestOutcome, ServerFault,
+    Terms, Token,
 };
 #[cfg(feature = "alloc")]
 pub use codec::FrameReader;
@@ -213,6 +216,8 @@ pub use codec::{
 pub use message::{Filter, Message, Topic};
 #[cfg(feature = "alloc")]
 pub use message_properties::MessageProperties;
+#[cfg(feature = "alloc")]
+pub use owned_properties::OwnedProperties;
 pub use packet::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, RetainHandling, SubAck,
     Subscribe, Subscription, UnsubAck, Unsubscribe, Will,

@@ -217,6 +217,17 @@ impl Message {
         }
     }
 
+    /// The message in a PUBLISH that names its topic by an alias.
+    pub(crate) fn with_topic(topic: Topic, publish: &Publish<'_>) -> Message {
+        Message {
+            topic,
+            payload: Bytes::copy_from_slice(publish.payload),
+            qos: publish.delivery.qos(),
+            retain: publish.retain,
+            properties: MessageProperties::copied(&publish.properties),
+        }
+    }
+
     /// What a limit in bytes counts of it.
     pub(crate) fn size(&self) -> usize {
         self.topic.name().as_bytes().len() + self.payload.len() + self.properties.size()

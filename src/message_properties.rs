@@ -5,7 +5,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::codec::{BufSink, Place, Properties, Property, PropertyId, Violation};
+use crate::codec::{Place, Properties, Property, PropertyId, Violation};
 use crate::packet_type::PacketType;
 
 /// What a message of 5.0 carries beside its topic and payload, from its publisher to its subscribers: Payload
@@ -43,7 +43,7 @@ impl MessageProperties {
         }
         let properties = Properties::new(properties);
         properties.encoded_len(PLACE)?;
-        Ok(encoded(&properties))
+        Ok(MessageProperties(properties.to_bytes()))
     }
 
     /// Those of a PUBLISH or a will that go along with its message.
@@ -52,7 +52,7 @@ impl MessageProperties {
             return MessageProperties::EMPTY;
         }
         let travelling: Vec<_> = properties.iter().filter(|p| travels(p.id())).collect();
-        encoded(&Properties::new(&travelling))
+        MessageProperties(Properties::new(&travelling).to_bytes())
     }
 
     /// The properties.
@@ -76,6 +76,19 @@ impl MessageProperties {
         }
     }
 
+    /// The same with another Message Expiry Interval, where there is one.
+    pub(crate) fn with_message_expiry_interval(&self, seconds: u32) -> MessageProperties {
+        let properties: Vec<_> = self
+            .properties()
+            .iter()
+            .map(|property| match property {
+                Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(seconds),
+                other => other,
+            })
+            .collect();
+        MessageProperties(Properties::new(&properties).to_bytes())
+    }
+
     /// How many bytes they take.
     pub(crate) fn size(&self) -> usize {
         self.0.len()
@@ -93,14 +106,6 @@ fn travels(id: PropertyId) -> bool {
             | PropertyId::CorrelationData
             | PropertyId::UserProperty
     )
-}
-
-/// Properties that were checked, without their length.
-fn encoded(properties: &Properties<'_>) -> MessageProperties {
-    let mut bytes = Vec::new();
-    let written = properties.write(&mut BufSink(&mut bytes));
-    debug_assert_eq!(written, Some(()), "a vector has room");
-    MessageProperties(bytes.into())
 }
 
 #[cfg(feature = "serde")]

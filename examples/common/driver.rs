@@ -159,7 +159,9 @@ impl<N: Send + 'static> Driver<N> {
             let now = self.now();
             match self.client.poll_output() {
                 ClientOutput::Transmit => self.transmit(now),
-                ClientOutput::Event(ClientEvent::Disconnected(reason)) => self.reason = reason,
+                ClientOutput::Event(ClientEvent::Disconnected { reason, .. }) => {
+                    self.reason = reason
+                }
                 ClientOutput::Event(event) => app.event(now, event, &mut self.client),
                 ClientOutput::Close => {
                     self.closing = Some(now + FAREWELL);

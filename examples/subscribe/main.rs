@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use mqtt_sansio::{
     Client, ClientConfig, ClientEvent, Connect, DisconnectReason, Instant, MAXIMUM_PACKET_SIZE,
-    Message, Packet, PacketId, ReasonCode, Subscription,
+    Message, Packet, PacketId, ReasonCode, RequestOutcome, Subscription,
 };
 
 use common::command::{self, End};
@@ -148,7 +148,7 @@ impl Application for Subscriber<'_> {
     fn event(&mut self, now: Instant, event: ClientEvent, client: &mut Client) {
         match event {
             ClientEvent::Connected { .. } => self.request(now, client),
-            ClientEvent::Subscribed { reason_codes: Some(codes), .. } => {
+            ClientEvent::Subscribed { outcome: RequestOutcome::Answered(codes), .. } => {
                 self.subscribed(now, &codes, client);
             }
             ClientEvent::Message { message, token, .. } if self.end.is_none() => {

@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
                 assert!(self.open.remove(&handle), "{handle:?} was completed and not open");
             }
             ClientEvent::Message { token: Some(token), .. } => self.tokens.push(token),
-            ClientEvent::Disconnected(reason) => {
+            ClientEvent::Disconnected { reason, .. } => {
                 assert!(self.connected, "no connection ended: {reason:?}");
                 self.connected = false;
             }

@@ -10,7 +10,11 @@
 //!      └──────────────────────── Closing ◀───────────────┘
 //!           handle_closed
 //! ```
+//!
+//! The versions differ in what a [`Link`] is made of: before 5.0 nothing of it is ever limited.
 
+mod answers;
+mod commands;
 mod config;
 mod error;
 mod event;
@@ -18,29 +22,33 @@ mod queue;
 mod receive;
 mod session;
 mod state;
+mod terms;
 mod transmit;
 
 use alloc::collections::VecDeque;
 
 pub use config::ClientConfig;
-pub use error::{CommandError, ConnectError, ServerFault};
-pub use event::{ClientEvent, ClientOutput, DisconnectReason, Handle, PublishOutcome, Token};
+pub use error::{CommandError, ConnectError, NotSent, ServerFault};
+pub use event::{
+    Answer, ClientEvent, ClientOutput, DisconnectReason, Handle, PublishOutcome, RequestOutcome,
+    Token,
+};
 pub use session::ClientSession;
+pub use terms::Terms;
 
-use crate::codec::FrameReader;
+use crate::codec::{FrameReader, Property, PropertyId};
 use crate::delivery::{Inbound, Outbound};
 use crate::message::Message;
-use crate::packet::{Connect, Packet, Subscribe, Subscription, Unsubscribe};
-use crate::packet_id::PacketId;
+use crate::owned_properties::OwnedProperties;
+use crate::packet::{Connect, Disconnect, Packet};
 use crate::qos::QoS;
 use crate::statistics::Statistics;
 use crate::time::Instant;
-use crate::topic::TopicFilter;
 use crate::version::Version;
-use queue::{Key, Queue, Request};
-use state::{Link, State};
+use queue::{Key, Queue};
+use state::{Link, State, Unsent};
 
-/// An MQTT 3.1 or 3.1.1 client without input or output of its own.
+/// An MQTT client of 3.1, 3.1.1 and 5.0 without input or output of its own.
 ///
 /// The driver opens a transport, calls [`connect`](Client::connect), and from then on passes on what
 /// happens: [`handle_input`](Client::handle_input), [`handle_timeout`](Client::handle_timeout),
@@ -87,6 +95,8 @@ pub struct Client {
     signals: Signals,
     statistics: Statistics,
     counters: Counters,
+    /// Whether the server may go on with a session of this client's.
+    has_session: bool,
     /// The latest time that was told: an earlier one counts as this.
     now: Instant,
 }
@@ -122,6 +132,7 @@ impl Client {
             signals: Signals::default(),
             statistics: Statistics::default(),
             counters: Counters::default(),
+            has_session: false,
             now: Instant::default(),
         }
     }
@@ -136,9 +147,6 @@ impl Client {
         if !matches!(self.state, State::Disconnected) {
             return Err(ConnectError::NotClosed);
         }
-        if connect.version == Version::V5_0 {
-            return Err(ConnectError::Version(connect.version));
-        }
         // Servers take longer identifiers in 3.1 than its 23 characters.
         let tolerated = connect.version == Version::V3_1 && !connect.client_id.is_empty();
         if let Some(reason) = connect.refusal().filter(|_| !tolerated) {
@@ -148,116 +156,24 @@ impl Client {
         packet.encoded_len(connect.version)?;
         let fresh = self.outbound.is_empty() && self.inbound.is_empty();
         let early = self.config.send_before_connack && connect.clean_start && fresh;
-        let mut link = Link::new(connect, early, now);
+        let mut link = Link::new(connect, early, self.has_session, now);
         link.send(&packet);
+        // From now on the server may have one, whether its CONNACK arrives or not.
+        self.has_session |= link.terms.session_expiry_interval > 0;
         self.counters.connections += 1;
-        self.reader = FrameReader::new(self.config.maximum_packet_size);
+        let own = match connect.properties.find(PropertyId::MaximumPacketSize) {
+            Some(Property::MaximumPacketSize(size)) => size.get(),
+            _ => u32::MAX,
+        };
+        self.reader = FrameReader::new(self.config.maximum_packet_size.min(own));
+        self.queue.start_ageing(now);
+        let early = link.early;
         self.state = State::Connecting { link, deadline: now + self.config.connect_timeout };
+        if early {
+            self.sift();
+        }
         self.signals.transmit = true;
         Ok(())
-    }
-
-    /// Hands a message over. It is sent as soon as there is a connection and the window has room, and
-    /// [`ClientEvent::Published`] tells how it ended.
-    ///
-    /// # Errors
-    ///
-    /// Where the queue is full, or the message too long for a packet.
-    pub fn publish(&mut self, now: Instant, message: Message) -> Result<Handle, CommandError> {
-        self.advance(now);
-        let delivery = transmit::delivery(&message, false, PacketId::MIN);
-        Packet::from(message.publish(delivery, message.retain)).encoded_len(Version::V3_1_1)?;
-        let bytes = self.queue.bytes().saturating_add(message.size());
-        if self.queue.messages().len() >= self.config.max_queued_messages
-            || bytes > self.config.max_queued_bytes
-        {
-            return Err(CommandError::QueueFull);
-        }
-        let handle = self.next_handle();
-        self.queue.push_message(handle, message);
-        self.signal_transmit();
-        Ok(handle)
-    }
-
-    /// Asks for subscriptions; [`ClientEvent::Subscribed`] tells what became of them.
-    ///
-    /// # Errors
-    ///
-    /// Where too many requests wait, or the packet cannot be sent.
-    pub fn subscribe(
-        &mut self,
-        now: Instant,
-        subscriptions: &[Subscription<'_>],
-    ) -> Result<Handle, CommandError> {
-        self.advance(now);
-        let packet = Packet::from(Subscribe::new(PacketId::MIN, subscriptions));
-        packet.encoded_len(Version::V3_1_1)?;
-        let filters = subscriptions.iter().map(|s| (s.filter.into(), s.qos));
-        self.request(Request::Subscribe(filters.collect()))
-    }
-
-    /// Ends subscriptions; [`ClientEvent::Unsubscribed`] tells when the server has confirmed it.
-    ///
-    /// # Errors
-    ///
-    /// Where too many requests wait, or the packet cannot be sent.
-    pub fn unsubscribe(
-        &mut self,
-        now: Instant,
-        filters: &[TopicFilter<'_>],
-    ) -> Result<Handle, CommandError> {
-        self.advance(now);
-        Packet::from(Unsubscribe::new(PacketId::MIN, filters)).encoded_len(Version::V3_1_1)?;
-        let filters = filters.iter().map(|filter| (*filter).into());
-        self.request(Request::Unsubscribe(filters.collect()))
-    }
-
-    fn request(&mut self, request: Request) -> Result<Handle, CommandError> {
-        let unanswered = self.outbound.len() - self.outbound.messages();
-        if unanswered + self.queue.requests().len() >= self.config.max_pending_requests {
-            return Err(CommandError::QueueFull);
-        }
-        let handle = self.next_handle();
-        self.queue.push_request(handle, request);
-        self.signal_transmit();
-        Ok(handle)
-    }
-
-    fn next_handle(&mut self) -> Handle {
-        self.counters.handles += 1;
-        Handle(self.counters.handles)
-    }
-
-    /// Acknowledges a message, where [`ClientConfig::manual_acknowledgement`] leaves that to the
-    /// application: in any order; PUBACK and PUBREC go out in the order the messages came. The token of a
-    /// connection (at QoS 1) or session (at QoS 2) that is over does nothing. A token that is dropped holds
-    /// up the acknowledgement of every later message of its QoS.
-    pub fn acknowledge(&mut self, now: Instant, token: Token) {
-        self.advance(now);
-        let epoch = self.epoch(token.qos);
-        if token.epoch == epoch {
-            self.inbound.acknowledge(token.qos, token.packet_id);
-            self.send_acknowledgements();
-        }
-    }
-
-    /// Sends what can be sent at once, then DISCONNECT, and closes. Before CONNACK it just closes: the server
-    /// may then publish the will. Without a connection nothing happens.
-    pub fn disconnect(&mut self, now: Instant) {
-        let now = self.advance(now);
-        match core::mem::replace(&mut self.state, State::Disconnected) {
-            State::Connected(link) => {
-                let deadline = now + self.config.close_timeout;
-                self.state = State::Disconnecting { link, deadline };
-                self.signals.transmit = true;
-            }
-            // Before CONNACK, DISCONNECT has nothing to end but the connection.
-            connecting @ State::Connecting { .. } => {
-                self.state = connecting;
-                self.close(DisconnectReason::Requested);
-            }
-            other => self.state = other,
-        }
     }
 
     /// Bytes came. Whatever they are, this does not fail: a fault of the server's is an event and a close.
@@ -272,6 +188,7 @@ impl Client {
     /// The time that [`ClientOutput::Wait`] gave has come. Called early, it does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
+        self.expire(now);
         match &mut self.state {
             State::Connecting { deadline, .. } if now >= *deadline => {
                 self.close(DisconnectReason::ConnectTimeout);
@@ -287,6 +204,10 @@ impl Client {
                     link.send_ping(now, timeout);
                     self.signals.transmit = true;
                 }
+            }
+            State::Closing(Some(unsent)) if now >= unsent.deadline => {
+                self.state = State::Closing(None);
+                self.signals = Signals { transmit: false, close: true };
             }
             _ => {}
         }
@@ -315,7 +236,8 @@ impl Client {
         if core::mem::take(&mut self.signals.close) {
             return ClientOutput::Close;
         }
-        ClientOutput::Wait(self.state.deadline())
+        let deadlines = [self.state.deadline(), self.queue.next_expiry()];
+        ClientOutput::Wait(deadlines.into_iter().flatten().min())
     }
 
     /// Whether the server has accepted the connection, and it goes on.
@@ -345,20 +267,38 @@ impl Client {
 
     /// The connection is over for this reason, unless it was before.
     fn close(&mut self, reason: DisconnectReason) {
-        if matches!(self.state, State::Disconnected | State::Closing) {
+        self.close_with(reason, OwnedProperties::EMPTY);
+    }
+
+    fn close_with(&mut self, reason: DisconnectReason, properties: OwnedProperties) {
+        if matches!(self.state, State::Disconnected | State::Closing(_)) {
             return;
         }
         let ends_session = self.state.ends_session();
-        self.state = State::Closing;
-        self.signals = Signals { transmit: false, close: true };
+        let unsent = self.last_words(reason);
+        self.signals = Signals { transmit: unsent.is_some(), close: unsent.is_none() };
+        self.state = State::Closing(unsent);
         for key in self.outbound.connection_lost() {
             self.events.push_back(key.lost());
         }
         self.inbound.connection_lost();
         if ends_session {
             self.end_session();
+            self.has_session = false;
         }
-        self.events.push_back(ClientEvent::Disconnected(reason));
+        self.events.push_back(ClientEvent::Disconnected { reason, properties });
+    }
+
+    /// What tells the server of its fault, where the version has words for it: DISCONNECT, after the answers
+    /// to what was right. (Section 4.13.)
+    fn last_words(&mut self, reason: DisconnectReason) -> Option<Unsent> {
+        let DisconnectReason::ServerFault(fault) = reason else {
+            return None;
+        };
+        let deadline = self.now + self.config.close_timeout;
+        let link = self.state.link_mut().filter(|link| link.version.has_properties())?;
+        link.send(&Disconnect::new(fault.disconnect_code()).into());
+        Some(Unsent { packets: core::mem::take(&mut link.control), deadline })
     }
 
     /// The session is over, and with it all that is in flight. What was never sent is not part of it.
@@ -375,14 +315,6 @@ impl Client {
         if self.has_something_to_send() {
             self.signals.transmit = true;
         }
-    }
-
-    /// Sends what may be acknowledged now.
-    fn send_acknowledgements(&mut self) {
-        if let Some(link) = self.state.link_mut() {
-            link.send_acknowledgements(&mut self.inbound);
-        }
-        self.signal_transmit();
     }
 
     /// Panics where something that must always hold does not. For tests and fuzzing.

@@ -1,14 +1,16 @@
 //! What the server sends: one function for each packet.
 
 use super::Client;
+use super::answers::has_problem_information;
 use super::error::ServerFault;
-use super::event::{ClientEvent, DisconnectReason, PublishOutcome, Token};
+use super::event::{ClientEvent, DisconnectReason, PublishOutcome, RequestOutcome, Token};
 use super::queue::Key;
-use super::state::State;
-use crate::codec::{Frame, FrameReader};
-use crate::delivery::{Acked, Received};
-use crate::message::Message;
-use crate::packet::{Ack, ConnAck, Delivery, Packet, Publish, SubAck};
+use super::state::{Link, State, Turn};
+use crate::codec::{Frame, FrameReader, Properties};
+use crate::delivery::{Acked, OutboundAliases, Received};
+use crate::message::{Message, Topic};
+use crate::owned_properties::OwnedProperties;
+use crate::packet::{Ack, ConnAck, Delivery, Packet, Publish, SubAck, UnsubAck};
 use crate::packet_id::PacketId;
 use crate::packet_type::{PacketType, Sender};
 use crate::reason::ReasonCode;
@@ -38,55 +40,92 @@ impl Client {
     fn receive(&mut self, frame: Frame<'_>, version: Version) -> Result<(), ServerFault> {
         let packet = Packet::decode_from(Sender::Server, frame, version)?;
         self.statistics.received.add(frame.first_byte(), frame.as_bytes().len());
-        if let Packet::ConnAck(connack) = packet {
-            return self.connack(&connack);
-        }
-        if matches!(self.state, State::Connecting { .. }) {
-            return Err(ServerFault::BeforeConnAck(packet.packet_type())); // [MQTT-3.2.0-1]
-        }
+        self.check_place(&packet)?;
         match packet {
             Packet::Publish(publish) => self.publish_received(&publish),
-            Packet::PubAck(ack) => return self.puback(ack.packet_id),
-            Packet::PubRec(ack) => return self.pubrec(ack.packet_id),
-            Packet::PubRel(ack) => self.pubrel(ack.packet_id),
-            Packet::PubComp(ack) => return self.pubcomp(ack.packet_id),
-            Packet::SubAck(suback) => return self.suback(&suback),
-            Packet::UnsubAck(unsuback) => return self.unsuback(unsuback.packet_id),
-            Packet::PingResp => self.pingresp(),
-            // No others may come from a server before 5.0: `decode_from` has refused them.
+            Packet::PubAck(ack) => {
+                let acked = self.outbound.puback(ack.packet_id);
+                self.published(PacketType::PubAck, &ack, acked)
+            }
+            Packet::PubRec(ack) => self.pubrec(&ack),
+            Packet::PubRel(ack) => {
+                self.pubrel(ack.packet_id);
+                Ok(())
+            }
+            Packet::PubComp(ack) => {
+                let acked = self.outbound.pubcomp(ack.packet_id);
+                self.published(PacketType::PubComp, &ack, acked)
+            }
+            Packet::ConnAck(connack) => self.connack(&connack),
+            Packet::SubAck(suback) => self.suback(&suback),
+            Packet::UnsubAck(unsuback) => self.unsuback(&unsuback, version),
+            Packet::PingResp => {
+                self.pingresp();
+                Ok(())
+            }
+            Packet::Disconnect(disconnect) => {
+                let properties = OwnedProperties::copied(&disconnect.properties);
+                self.close_with(DisconnectReason::Server(disconnect.reason_code), properties);
+                Ok(())
+            }
+            Packet::Auth(auth) => self.auth_received(&auth),
+            // No others may come from a server: `decode_from` has refused them.
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the packet may come now.
+    fn check_place(&self, packet: &Packet<'_>) -> Result<(), ServerFault> {
+        let packet_type = packet.packet_type();
+        let connack = packet_type == PacketType::ConnAck;
+        match &self.state {
+            State::Connecting { .. } if !connack && packet_type != PacketType::Auth => {
+                return Err(ServerFault::BeforeConnAck(packet_type)); // [MQTT-3.2.0-1]
+            }
+            State::Connecting { .. } => {}
+            _ if connack => return Err(ServerFault::SecondConnAck),
             _ => {}
+        }
+        let asked = self.state.link().is_none_or(|link| link.receiving.problem_information);
+        if !asked && has_problem_information(packet) {
+            return Err(ServerFault::ProblemInformation(packet_type));
         }
         Ok(())
     }
 
     fn connack(&mut self, connack: &ConnAck<'_>) -> Result<(), ServerFault> {
-        if !matches!(self.state, State::Connecting { .. }) {
-            return Err(ServerFault::SecondConnAck);
-        }
+        let link = self.state.link();
+        link.map_or(Ok(()), |link| link.check_connack(connack))?;
+        let properties = OwnedProperties::copied(&connack.properties);
         if connack.reason_code != ReasonCode::Success {
-            self.close(DisconnectReason::Refused(connack.reason_code));
+            self.has_session = link.is_some_and(|link| link.had_session);
+            self.close_with(DisconnectReason::Refused(connack.reason_code), properties);
             return Ok(());
         }
-        let state = core::mem::replace(&mut self.state, State::Closing);
-        if let State::Connecting { link, .. } = state {
+        let state = core::mem::replace(&mut self.state, State::Closing(None));
+        if let State::Connecting { mut link, .. } = state {
             // 3.1 does not say whether there was a session: one that was asked for is taken as found.
             let found = connack.session_present || link.version == Version::V3_1;
             let session_present = found && !link.clean_start;
-            let early = link.early;
+            link.accepted(&connack.properties, self.config.topic_aliases);
+            let (early, terms) = (link.early, link.terms);
+            self.has_session = true;
             self.state = State::Connected(link);
-            self.events.push_back(ClientEvent::Connected { session_present });
+            self.events.push_back(ClientEvent::Connected { session_present, terms, properties });
             if session_present {
                 self.outbound.resume();
+                self.sift_resends();
             } else {
                 self.begin_session(early);
             }
+            self.sift();
         }
         self.signal_transmit();
         Ok(())
     }
 
     /// The server has no session: what belonged to one is lost, but for what this connection has sent
-    /// before CONNACK. What was never sent still is. [MQTT-3.1.2-6]
+    /// before CONNACK. What was never sent still is. [MQTT-3.1.2-6] [MQTT-3.2.2-5]
     fn begin_session(&mut self, early: bool) {
         if early {
             self.counters.sessions += 1;
@@ -96,7 +135,11 @@ impl Client {
         }
     }
 
-    fn publish_received(&mut self, publish: &Publish<'_>) {
+    fn publish_received(&mut self, publish: &Publish<'_>) -> Result<(), ServerFault> {
+        let Some(link) = self.state.link_mut() else {
+            return Ok(());
+        };
+        let topic = link.accept(publish)?;
         let received = match publish.delivery {
             Delivery::AtMostOnce => Received::New,
             Delivery::AtLeastOnce { packet_id, .. } => {
@@ -105,14 +148,15 @@ impl Client {
             Delivery::ExactlyOnce { packet_id, .. } => self.inbound.publish_exactly_once(packet_id),
         };
         match received {
-            Received::New => self.deliver(publish),
+            Received::New => self.deliver(publish, topic),
             Received::Waiting => {}
-            Received::Repeated => self.send_acknowledgements(), // [MQTT-4.3.3-2]
+            Received::Repeated => self.send_acknowledgements(), // [MQTT-4.3.3-2] [MQTT-4.3.3-10]
         }
+        Ok(())
     }
 
     /// Hands a new message to the application, and acknowledges it where that is our part.
-    fn deliver(&mut self, publish: &Publish<'_>) {
+    fn deliver(&mut self, publish: &Publish<'_>, topic: Option<Topic>) {
         let qos = publish.delivery.qos();
         let manual = self.config.manual_acknowledgement;
         let token = publish.delivery.packet_id().filter(|_| manual).map(|packet_id| Token {
@@ -120,54 +164,69 @@ impl Client {
             packet_id,
             epoch: self.epoch(qos),
         });
-        let dup = publish.delivery.dup();
         self.events.push_back(ClientEvent::Message {
-            message: Message::copied(publish),
-            dup,
+            message: match topic {
+                None => Message::copied(publish),
+                Some(topic) => Message::with_topic(topic, publish),
+            },
+            dup: publish.delivery.dup(),
+            subscription_identifiers: publish.properties.subscription_identifiers().collect(),
             token,
         });
         if let (false, Some(packet_id)) = (manual, publish.delivery.packet_id()) {
-            self.inbound.acknowledge(qos, packet_id);
+            self.inbound.acknowledge(qos, packet_id, None);
             self.send_acknowledgements();
         }
     }
 
-    fn puback(&mut self, id: PacketId) -> Result<(), ServerFault> {
-        let acked = self.outbound.puback(id);
-        self.published(PacketType::PubAck, id, acked)
-    }
-
     /// PUBREL answers also a PUBREC that belongs to nothing any more, so that the server can end the
-    /// exchange. [MQTT-4.3.3-1] [MQTT-4.6.0-4]
-    fn pubrec(&mut self, id: PacketId) -> Result<(), ServerFault> {
-        match self.outbound.pubrec(id) {
-            Acked::Unexpected => Err(unexpected(PacketType::PubRec, id)),
-            Acked::Release | Acked::Unknown | Acked::Done(_) => {
-                self.send_control(&Packet::PubRel(Ack::new(id)));
-                Ok(())
+    /// exchange. [MQTT-4.3.3-1] [MQTT-4.3.3-4] [MQTT-4.6.0-4]
+    fn pubrec(&mut self, ack: &Ack<'_>) -> Result<(), ServerFault> {
+        let id = ack.packet_id;
+        if ack.reason_code.is_error() {
+            let acked = self.outbound.pubrec_error(id);
+            return self.published(PacketType::PubRec, ack, acked);
+        }
+        let known = match self.outbound.pubrec(id) {
+            Acked::Unexpected => return Err(unexpected(PacketType::PubRec, id)),
+            Acked::Release | Acked::Done(_) => true,
+            Acked::Unknown => false,
+        };
+        if ack.reason_code == ReasonCode::NoMatchingSubscribers {
+            if let Some(key) = self.outbound.key_mut(id) {
+                *key = key.unmatched();
             }
         }
+        self.send_ack(id, known, Packet::PubRel);
+        Ok(())
     }
 
-    /// PUBCOMP answers also a PUBREL for an unknown identifier. [MQTT-4.3.3-2]
+    /// PUBCOMP answers also a PUBREL for an unknown identifier. [MQTT-4.3.3-2] [MQTT-4.3.3-11]
     fn pubrel(&mut self, id: PacketId) {
-        self.inbound.pubrel(id);
-        self.send_control(&Packet::PubComp(Ack::new(id)));
+        let known = self.inbound.pubrel(id);
+        self.send_ack(id, known, Packet::PubComp);
         // Others may have waited for the turn of this one.
         self.send_acknowledgements();
     }
 
-    fn pubcomp(&mut self, id: PacketId) -> Result<(), ServerFault> {
-        let acked = self.outbound.pubcomp(id);
-        self.published(PacketType::PubComp, id, acked)
+    fn send_ack(&mut self, id: PacketId, known: bool, packet: fn(Ack<'static>) -> Packet<'static>) {
+        if let Some(link) = self.state.link_mut() {
+            let mut ack = Ack::new(id);
+            if !known && link.version.has_properties() {
+                ack.reason_code = ReasonCode::PacketIdentifierNotFound;
+            }
+            link.send(&packet(ack));
+        }
+        self.signal_transmit();
     }
 
     fn suback(&mut self, suback: &SubAck<'_>) -> Result<(), ServerFault> {
         let id = suback.packet_id;
         match self.outbound.suback(id, suback.reason_codes.len()) {
             Acked::Done(Key::Subscribe(handle)) => {
-                let reason_codes = Some(suback.reason_codes.iter().collect());
-                self.events.push_back(ClientEvent::Subscribed { handle, reason_codes });
+                let outcome = RequestOutcome::Answered(suback.reason_codes.iter().collect());
+                let properties = OwnedProperties::copied(&suback.properties);
+                self.events.push_back(ClientEvent::Subscribed { handle, outcome, properties });
                 Ok(())
             }
             Acked::Unknown => Ok(()),
@@ -175,10 +234,18 @@ impl Client {
         }
     }
 
-    fn unsuback(&mut self, id: PacketId) -> Result<(), ServerFault> {
+    fn unsuback(&mut self, unsuback: &UnsubAck<'_>, version: Version) -> Result<(), ServerFault> {
+        let id = unsuback.packet_id;
         match self.outbound.unsuback(id) {
-            Acked::Done(Key::Unsubscribe(handle)) => {
-                self.events.push_back(ClientEvent::Unsubscribed { handle, acknowledged: true });
+            Acked::Done(key @ Key::Unsubscribe(handle, filters)) => {
+                let codes: alloc::vec::Vec<_> = unsuback.reason_codes.iter().collect();
+                if version.has_properties() && codes.len() != filters {
+                    self.events.push_back(key.lost());
+                    return Err(unexpected(PacketType::UnsubAck, id));
+                }
+                let outcome = RequestOutcome::Answered(codes);
+                let properties = OwnedProperties::copied(&unsuback.properties);
+                self.events.push_back(ClientEvent::Unsubscribed { handle, outcome, properties });
                 Ok(())
             }
             Acked::Unknown => Ok(()),
@@ -196,26 +263,49 @@ impl Client {
     fn published(
         &mut self,
         packet: PacketType,
-        id: PacketId,
+        ack: &Ack<'_>,
         acked: Acked<Key>,
     ) -> Result<(), ServerFault> {
-        match acked {
-            Acked::Done(Key::Publish(handle)) => {
-                let outcome = PublishOutcome::Acknowledged;
-                self.events.push_back(ClientEvent::Published { handle, outcome });
-                self.signal_transmit();
-                Ok(())
+        let (handle, unmatched) = match acked {
+            Acked::Done(Key::Publish(handle)) => (handle, false),
+            Acked::Done(Key::PublishUnmatched(handle)) => (handle, true),
+            Acked::Unknown => return Ok(()),
+            _ => return Err(unexpected(packet, ack.packet_id)),
+        };
+        let outcome = match ack.reason_code {
+            // In PUBCOMP an error only says that the server has forgotten what it took over before.
+            code if code.is_error() && packet != PacketType::PubComp => {
+                PublishOutcome::Refused(code)
             }
-            Acked::Unknown => Ok(()),
-            _ => Err(unexpected(packet, id)),
-        }
+            ReasonCode::NoMatchingSubscribers => PublishOutcome::NoMatchingSubscribers,
+            _ if unmatched => PublishOutcome::NoMatchingSubscribers,
+            _ => PublishOutcome::Acknowledged,
+        };
+        let properties = OwnedProperties::copied(&ack.properties);
+        self.events.push_back(ClientEvent::Published { handle, outcome, properties });
+        self.signal_transmit();
+        Ok(())
+    }
+}
+
+impl Link {
+    /// CONNACK: what the server says holds from now on.
+    fn accepted(&mut self, properties: &Properties<'_>, topic_aliases: u16) {
+        self.terms.answered(properties);
+        self.authentication.turn = Turn::Nobody;
+        self.aliases = OutboundAliases::new(topic_aliases.min(self.terms.topic_alias_maximum)); // [MQTT-3.2.2-17]
     }
 
-    fn send_control(&mut self, packet: &Packet<'_>) {
-        if let Some(link) = self.state.link_mut() {
-            link.send(packet);
+    /// Whether the server may send this PUBLISH; the topic that its alias stands for.
+    fn accept(&mut self, publish: &Publish<'_>) -> Result<Option<Topic>, ServerFault> {
+        let receiving = &mut self.receiving;
+        if publish.delivery != Delivery::AtMostOnce {
+            if receiving.open >= receiving.receive_maximum {
+                return Err(ServerFault::ReceiveMaximumExceeded);
+            }
+            receiving.open += 1;
         }
-        self.signal_transmit();
+        Ok(receiving.aliases.resolve(publish)?)
     }
 }
 

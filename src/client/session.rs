@@ -2,14 +2,15 @@
 
 use alloc::vec::Vec;
 
-use super::event::{ClientEvent, Handle, PublishOutcome, Token};
+use super::event::{ClientEvent, Handle, PublishOutcome, RequestOutcome, Token};
 use super::queue::{Key, Request};
 use super::{Client, ClientConfig};
+use crate::codec::SubscriptionIdentifier;
 use crate::delivery::Unacknowledged;
 use crate::message::Message;
+use crate::owned_properties::OwnedProperties;
 use crate::packet_id::PacketId;
 use crate::qos::QoS;
-use crate::reason::ReasonCode;
 
 /// Everything of a [`Client`] that outlives its connection and its process: messages in flight with their
 /// packet identifiers, what was received and not released, what waits to be sent, and the events that
@@ -26,9 +27,11 @@ use crate::reason::ReasonCode;
 /// assert_eq!(client.session(), session);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClientSession {
+    /// Whether the server may go on with it.
+    present: bool,
     in_flight: Vec<(PacketId, Handle, InFlight)>,
     last_packet_id: u16,
     unreleased: Vec<(PacketId, bool)>,
@@ -51,10 +54,24 @@ enum InFlight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Unpolled {
-    Message { message: Message, dup: bool, exactly_once: Option<PacketId> },
-    Published(Handle, PublishOutcome),
-    Subscribed(Handle, Option<Vec<ReasonCode>>),
-    Unsubscribed(Handle, bool),
+    Message {
+        message: Message,
+        dup: bool,
+        subscription_identifiers: Vec<u32>,
+        exactly_once: Option<PacketId>,
+    },
+    Published(Handle, PublishOutcome, OwnedProperties),
+    Subscribed(Handle, RequestOutcome, OwnedProperties),
+    Unsubscribed(Handle, RequestOutcome, OwnedProperties),
+}
+
+impl ClientSession {
+    /// The session of a client that keeps nothing of it from one process to the next, but lets the server go
+    /// on with its own: subscriptions and what waits there. A QoS 2 message may then come twice.
+    #[must_use]
+    pub fn forgotten() -> ClientSession {
+        ClientSession { present: true, ..ClientSession::default() }
+    }
 }
 
 impl Client {
@@ -70,27 +87,23 @@ impl Client {
         let ends = self.state.ends_session();
         for (id, key, what) in self.outbound.iter() {
             match (key, what) {
-                (Key::Publish(handle), _) if ends => {
-                    unpolled.push(Unpolled::Published(handle, PublishOutcome::Lost));
+                (Key::Publish(handle) | Key::PublishUnmatched(handle), _) if !ends => {
+                    in_flight.push((id, handle, InFlight::of(what)));
                 }
-                (
-                    Key::Publish(handle),
-                    Unacknowledged::AtLeastOnce(message) | Unacknowledged::ExactlyOnce(message),
-                ) => {
-                    in_flight.push((id, handle, InFlight::Publish(message.clone())));
-                }
-                (Key::Publish(handle), _) => in_flight.push((id, handle, InFlight::Released)),
-                (Key::Subscribe(handle), _) => unpolled.push(Unpolled::Subscribed(handle, None)),
-                (Key::Unsubscribe(handle), _) => {
-                    unpolled.push(Unpolled::Unsubscribed(handle, false));
-                }
+                (key, _) => unpolled.extend(Unpolled::of(&key.lost())),
             }
         }
         ClientSession {
+            present: self.has_session && !ends,
             in_flight,
             last_packet_id: self.outbound.last_id(),
             unreleased: if ends { Vec::new() } else { self.unreleased(&unpolled) },
-            messages: self.queue.messages().iter().cloned().collect(),
+            messages: self
+                .queue
+                .messages()
+                .iter()
+                .map(|waiting| (waiting.handle, waiting.clone().aged(self.now)))
+                .collect(),
             requests: self.queue.requests().iter().cloned().collect(),
             unpolled,
             handles: self.counters.handles,
@@ -119,6 +132,7 @@ impl Client {
         client.counters.handles = session.handles;
         client.counters.sessions = session.sessions;
         client.counters.connections = session.connections;
+        client.has_session = session.present;
         for (id, handle, what) in session.in_flight {
             let what = match what {
                 InFlight::Publish(message) if message.qos == QoS::ExactlyOnce => {
@@ -134,7 +148,7 @@ impl Client {
             client.inbound.insert_unreleased(id, acknowledged);
         }
         for (handle, message) in session.messages {
-            client.queue.push_message(handle, message);
+            client.queue.resume_message(handle, message);
         }
         for (handle, request) in session.requests {
             client.queue.push_request(handle, request);
@@ -145,38 +159,70 @@ impl Client {
     }
 }
 
+impl InFlight {
+    fn of(what: &Unacknowledged<Message>) -> InFlight {
+        match what {
+            Unacknowledged::AtLeastOnce(message) | Unacknowledged::ExactlyOnce(message) => {
+                InFlight::Publish(message.clone())
+            }
+            _ => InFlight::Released,
+        }
+    }
+}
+
 impl Unpolled {
     fn of(event: &ClientEvent) -> Option<Unpolled> {
         Some(match event {
-            ClientEvent::Message { message, dup, token } => Unpolled::Message {
-                message: message.clone(),
-                dup: *dup,
-                exactly_once: token.as_ref().and_then(Token::exactly_once),
-            },
-            ClientEvent::Published { handle, outcome } => Unpolled::Published(*handle, *outcome),
-            ClientEvent::Subscribed { handle, reason_codes } => {
-                Unpolled::Subscribed(*handle, reason_codes.clone())
+            ClientEvent::Message { message, dup, subscription_identifiers, token } => {
+                Unpolled::Message {
+                    message: message.clone(),
+                    dup: *dup,
+                    subscription_identifiers: numbers(subscription_identifiers),
+                    exactly_once: token.as_ref().and_then(Token::exactly_once),
+                }
             }
-            ClientEvent::Unsubscribed { handle, acknowledged } => {
-                Unpolled::Unsubscribed(*handle, *acknowledged)
+            ClientEvent::Published { handle, outcome, properties } => {
+                Unpolled::Published(*handle, *outcome, properties.clone())
             }
-            ClientEvent::Connected { .. } | ClientEvent::Disconnected(_) => return None,
+            ClientEvent::Subscribed { handle, outcome, properties } => {
+                Unpolled::Subscribed(*handle, outcome.clone(), properties.clone())
+            }
+            ClientEvent::Unsubscribed { handle, outcome, properties } => {
+                Unpolled::Unsubscribed(*handle, outcome.clone(), properties.clone())
+            }
+            // These speak of a connection that ends with the process.
+            ClientEvent::Connected { .. }
+            | ClientEvent::Authentication { .. }
+            | ClientEvent::Disconnected { .. } => return None,
         })
     }
 
     fn into_event(self, epoch: u64) -> ClientEvent {
         match self {
-            Unpolled::Message { message, dup, exactly_once } => {
-                let token = exactly_once.map(|id| Token::at_exactly_once(id, epoch));
-                ClientEvent::Message { message, dup, token }
+            Unpolled::Message { message, dup, subscription_identifiers, exactly_once } => {
+                ClientEvent::Message {
+                    message,
+                    dup,
+                    subscription_identifiers: subscription_identifiers
+                        .into_iter()
+                        .filter_map(SubscriptionIdentifier::new)
+                        .collect(),
+                    token: exactly_once.map(|id| Token::at_exactly_once(id, epoch)),
+                }
             }
-            Unpolled::Published(handle, outcome) => ClientEvent::Published { handle, outcome },
-            Unpolled::Subscribed(handle, reason_codes) => {
-                ClientEvent::Subscribed { handle, reason_codes }
+            Unpolled::Published(handle, outcome, properties) => {
+                ClientEvent::Published { handle, outcome, properties }
             }
-            Unpolled::Unsubscribed(handle, acknowledged) => {
-                ClientEvent::Unsubscribed { handle, acknowledged }
+            Unpolled::Subscribed(handle, outcome, properties) => {
+                ClientEvent::Subscribed { handle, outcome, properties }
+            }
+            Unpolled::Unsubscribed(handle, outcome, properties) => {
+                ClientEvent::Unsubscribed { handle, outcome, properties }
             }
         }
     }
+}
+
+fn numbers(identifiers: &[SubscriptionIdentifier]) -> Vec<u32> {
+    identifiers.iter().map(|identifier| identifier.get()).collect()
 }

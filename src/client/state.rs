@@ -1,12 +1,14 @@
 //! The state of a connection, and what lives only as long as it.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use alloc::vec::Vec;
-
-use crate::delivery::Inbound;
-use crate::packet::{Ack, Connect, Packet};
-use crate::qos::QoS;
+use super::error::CommandError;
+use super::terms::Terms;
+use crate::codec::{Property, PropertyId};
+use crate::delivery::{InboundAliases, OutboundAliases};
+use crate::packet::{Connect, Packet};
 use crate::time::Instant;
 use crate::version::Version;
 
@@ -24,9 +26,25 @@ pub(super) enum State {
     Disconnecting {
         link: Link,
         deadline: Instant,
+        farewell: Farewell,
     },
-    /// Nothing is sent or read any more; the driver closes the transport.
-    Closing,
+    /// Nothing is read any more; the driver closes the transport once what is left is sent.
+    Closing(Option<Unsent>),
+}
+
+/// The DISCONNECT that the application asked for.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    pub(super) packet: Vec<u8>,
+    /// How long the session is to outlive the connection now.
+    pub(super) session_expiry_interval: u32,
+}
+
+/// What is sent of a connection that is over: it ends with DISCONNECT.
+#[derive(Debug)]
+pub(super) struct Unsent {
+    pub(super) packets: Vec<u8>,
+    pub(super) deadline: Instant,
 }
 
 impl State {
@@ -35,7 +53,7 @@ impl State {
             State::Connecting { link, .. }
             | State::Connected(link)
             | State::Disconnecting { link, .. } => Some(link),
-            State::Disconnected | State::Closing => None,
+            State::Disconnected | State::Closing(_) => None,
         }
     }
 
@@ -44,16 +62,18 @@ impl State {
             State::Connecting { link, .. }
             | State::Connected(link)
             | State::Disconnecting { link, .. } => Some(link),
-            State::Disconnected | State::Closing => None,
+            State::Disconnected | State::Closing(_) => None,
         }
     }
 
     /// Whether the session ends with this connection. [MQTT-3.1.2-6]
     pub(super) fn ends_session(&self) -> bool {
         match self {
-            State::Connected(link) | State::Disconnecting { link, .. } => link.clean_start,
+            State::Connected(link) | State::Disconnecting { link, .. } => {
+                link.terms.session_expiry_interval == 0
+            }
             State::Connecting { link, .. } => link.early,
-            State::Disconnected | State::Closing => false,
+            State::Disconnected | State::Closing(_) => false,
         }
     }
 
@@ -62,7 +82,7 @@ impl State {
         match self {
             State::Connected(_) | State::Disconnecting { .. } => true,
             State::Connecting { link, .. } => link.early,
-            State::Disconnected | State::Closing => false,
+            State::Disconnected | State::Closing(_) => false,
         }
     }
 
@@ -76,9 +96,36 @@ impl State {
                 let deadlines = [link.ping_deadline, link.keep_alive_deadline()];
                 deadlines.into_iter().flatten().min()
             }
-            State::Disconnected | State::Closing => None,
+            State::Closing(unsent) => unsent.as_ref().map(|unsent| unsent.deadline),
+            State::Disconnected => None,
         }
     }
+}
+
+/// Whose turn an authentication is, section 4.12 of 5.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Nobody,
+    Server,
+    Client,
+}
+
+/// The authentication of a connection.
+#[derive(Debug)]
+pub(super) struct Authentication {
+    pub(super) method: Option<Box<str>>,
+    pub(super) turn: Turn,
+}
+
+/// What the server must keep to by the CONNECT.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    pub(super) receive_maximum: u64,
+    /// How many QoS 1 and 2 PUBLISH came that were not answered for good.
+    pub(super) open: u64,
+    pub(super) aliases: InboundAliases,
+    /// Whether reason strings and user properties may come with any packet.
+    pub(super) problem_information: bool,
 }
 
 /// One connection.
@@ -88,7 +135,14 @@ pub(super) struct Link {
     pub(super) clean_start: bool,
     /// Whether the application's packets go out before CONNACK.
     pub(super) early: bool,
-    keep_alive: Option<Duration>,
+    /// Whether the client had a session before.
+    pub(super) had_session: bool,
+    /// The Session Expiry Interval of CONNECT.
+    pub(super) session_expiry_asked: u32,
+    pub(super) terms: Terms,
+    pub(super) receiving: Receiving,
+    pub(super) aliases: OutboundAliases,
+    pub(super) authentication: Authentication,
     /// Encoded packets to be sent before anything else: all but PUBLISH, SUBSCRIBE and UNSUBSCRIBE.
     pub(super) control: Vec<u8>,
     pub(super) last_sent: Instant,
@@ -97,17 +151,28 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(connect: &Connect<'_>, early: bool, now: Instant) -> Link {
-        let keep_alive = Duration::from_secs(connect.keep_alive.into());
+    pub(super) fn new(connect: &Connect<'_>, early: bool, had_session: bool, now: Instant) -> Link {
+        let authentication = Authentication::of(connect);
+        let terms = Terms::asked(connect);
         Link {
             version: connect.version,
             clean_start: connect.clean_start,
-            early,
-            keep_alive: Some(keep_alive).filter(|keep_alive| !keep_alive.is_zero()),
+            early: early && authentication.method.is_none(), // [MQTT-3.1.2-30]
+            had_session,
+            session_expiry_asked: terms.session_expiry_interval,
+            terms,
+            receiving: Receiving::of(connect),
+            aliases: OutboundAliases::new(0),
+            authentication,
             control: Vec::new(),
             last_sent: now,
             ping_deadline: None,
         }
+    }
+
+    /// Whether the packet can be sent in this version, and the server accepts it as far as it is known.
+    pub(super) fn check(&self, packet: &Packet<'_>) -> Result<(), CommandError> {
+        self.terms.check(packet, packet.encoded_len(self.version)?)
     }
 
     /// Puts a packet in line that can be encoded in this version.
@@ -116,27 +181,53 @@ impl Link {
         debug_assert_eq!(sent, Ok(()), "{packet}");
     }
 
-    /// When PINGREQ is due: once, until it is pulled. [MQTT-3.1.2-23]
+    /// When PINGREQ is due: once, until it is pulled. [MQTT-3.1.2-20] [MQTT-3.1.2-23]
     pub(super) fn keep_alive_deadline(&self) -> Option<Instant> {
         let awaited = self.ping_deadline.is_some() && !self.control.is_empty();
-        let keep_alive = self.keep_alive.filter(|_| !awaited)?;
+        let keep_alive = self.keep_alive().filter(|_| !awaited)?;
         Some(self.last_sent + keep_alive)
+    }
+
+    fn keep_alive(&self) -> Option<Duration> {
+        let seconds = self.terms.keep_alive;
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
     pub(super) fn send_ping(&mut self, now: Instant, timeout: Option<Duration>) {
         self.send(&Packet::PingReq);
-        if let (None, Some(timeout)) = (self.ping_deadline, timeout.or(self.keep_alive)) {
+        if let (None, Some(timeout)) = (self.ping_deadline, timeout.or(self.keep_alive())) {
             self.ping_deadline = Some(now + timeout);
         }
     }
+}
 
-    /// PUBACK and PUBREC for what was acknowledged, as far as their turn has come.
-    pub(super) fn send_acknowledgements(&mut self, inbound: &mut Inbound) {
-        while let Some(id) = inbound.next_acknowledgement(QoS::AtLeastOnce) {
-            self.send(&Packet::PubAck(Ack::new(id)));
+impl Authentication {
+    fn of(connect: &Connect<'_>) -> Authentication {
+        match connect.properties.find(PropertyId::AuthenticationMethod) {
+            Some(Property::AuthenticationMethod(method)) => {
+                Authentication { method: Some(method.into()), turn: Turn::Server }
+            }
+            _ => Authentication { method: None, turn: Turn::Nobody },
         }
-        while let Some(id) = inbound.next_acknowledgement(QoS::ExactlyOnce) {
-            self.send(&Packet::PubRec(Ack::new(id)));
+    }
+}
+
+impl Receiving {
+    fn of(connect: &Connect<'_>) -> Receiving {
+        let find = |id| connect.properties.find(id);
+        Receiving {
+            receive_maximum: match find(PropertyId::ReceiveMaximum) {
+                Some(Property::ReceiveMaximum(maximum)) => maximum.get().into(),
+                _ if connect.version.has_properties() => u16::MAX.into(),
+                _ => u64::MAX,
+            },
+            open: 0,
+            aliases: InboundAliases::new(match find(PropertyId::TopicAliasMaximum) {
+                Some(Property::TopicAliasMaximum(maximum)) => maximum,
+                _ => 0,
+            }),
+            problem_information: find(PropertyId::RequestProblemInformation)
+                != Some(Property::RequestProblemInformation(false)),
         }
     }
 }

@@ -18,15 +18,20 @@ use crate::violation::Violation;
 pub(crate) enum Place {
     Packet(PacketType),
     Will,
+    /// Kept apart from any packet.
+    #[cfg(feature = "alloc")]
+    Anywhere,
 }
 
 impl Place {
-    /// The packet type's number, and that of the reserved type 0 for the will.
+    /// The packet type's number, and those of types without properties for the other places.
     #[inline(always)]
     const fn index(self) -> u8 {
         match self {
             Place::Packet(packet) => packet as u8,
             Place::Will => 0,
+            #[cfg(feature = "alloc")]
+            Place::Anywhere => PacketType::PingReq as u8,
         }
     }
 
@@ -37,6 +42,10 @@ impl Place {
     /// What may stand there.
     #[inline(always)]
     fn allowed(self) -> Allowed {
+        #[cfg(feature = "alloc")]
+        if self == Place::Anywhere {
+            return ANYWHERE;
+        }
         ALLOWED.get(usize::from(self.index())).copied().unwrap_or(Allowed { any: 0, repeated: 0 })
     }
 }
@@ -236,6 +245,13 @@ static ALLOWED: [Allowed; 16] = {
     table
 };
 
+/// All that may stand somewhere.
+#[cfg(any(feature = "alloc", feature = "arbitrary"))]
+const ANYWHERE: Allowed = Allowed {
+    any: KNOWN,
+    repeated: PropertyId::UserProperty.bit() | PropertyId::SubscriptionIdentifier.bit(),
+};
+
 /// What may stand at the place of that bit.
 const fn allowed_at(place: u16) -> Allowed {
     let mut allowed = Allowed { any: 0, repeated: 0 };
@@ -404,10 +420,9 @@ impl<'a> Properties<'a> {
     /// anywhere.
     #[cfg(feature = "arbitrary")]
     pub(crate) fn from_list(list: List<'a, Property<'a>>) -> Option<Properties<'a>> {
-        let repeated = PropertyId::UserProperty.bit() | PropertyId::SubscriptionIdentifier.bit();
         let mut seen = Seen(0);
         for property in list {
-            seen.add(u8::from(property.id()), Allowed { any: KNOWN, repeated }).ok()?;
+            seen.add(u8::from(property.id()), ANYWHERE).ok()?;
         }
         Some(Properties { list, seen })
     }
@@ -489,6 +504,15 @@ impl<'a> Properties<'a> {
             return Some(Properties::EMPTY);
         }
         Properties::read_block(block, place).ok()
+    }
+
+    /// The block of bytes that they are, without the length before them, where they were checked.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn to_bytes(self) -> bytes::Bytes {
+        let mut block = alloc::vec::Vec::new();
+        let written = self.write(&mut super::write::BufSink(&mut block));
+        debug_assert_eq!(written, Some(()), "a vector has room");
+        block.into()
     }
 
     #[inline(always)]

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::codec::{Frame, MAXIMUM_PACKET_SIZE, Properties};
+use crate::codec::{Frame, MAXIMUM_PACKET_SIZE, Place, Properties};
 use crate::message::Message;
-use crate::packet::{Delivery, Packet};
+use crate::packet::{Delivery, Packet, Publish};
 use crate::statistics::Counts;
 use crate::version::Version;
 
@@ -56,9 +56,21 @@ impl<'a> Batch<'a> {
         self.count(before, 0);
     }
 
+    /// What was counted so far, of this batch and before.
+    pub(crate) fn counts(&self) -> &Counts {
+        self.counts
+    }
+
     /// How many bytes it holds.
     pub(crate) fn size(&self) -> usize {
         self.size
+    }
+
+    /// A packet that is encoded already.
+    pub(crate) fn encoded(&mut self, packet: &[u8]) {
+        let before = self.small.len();
+        self.small.extend_from_slice(packet);
+        self.count(before, 0);
     }
 
     /// The PUBLISH of a message, without what its version cannot carry.
@@ -67,11 +79,17 @@ impl<'a> Batch<'a> {
         if !self.version.has_properties() {
             publish.properties = Properties::EMPTY;
         }
-        if message.payload.len() < SEGMENT {
-            return self.packet(&publish.into());
+        self.publish_as(&publish, &message.payload);
+    }
+
+    /// A PUBLISH with that payload.
+    pub(crate) fn publish_as(&mut self, publish: &Publish<'_>, payload: &Bytes) {
+        if payload.len() < SEGMENT {
+            return self.packet(&(*publish).into());
         }
         let before = self.small.len();
-        let header = 16 + publish.topic.as_bytes().len() + message.properties.size();
+        let properties = publish.properties.encoded_len(Place::Anywhere).unwrap_or(0);
+        let header = 16 + publish.topic.as_bytes().len() + properties;
         self.small.resize(before + header, 0);
         let room = self.small.get_mut(before..).unwrap_or_default();
         let encoded = publish.encode_header(self.version, room);
@@ -80,9 +98,9 @@ impl<'a> Batch<'a> {
             return self.small.truncate(before);
         };
         self.small.truncate(before + len);
-        self.count(before, message.payload.len());
+        self.count(before, payload.len());
         self.flush();
-        self.out.push(message.payload.clone());
+        self.out.push(payload.clone());
     }
 
     /// The packet that `small` has held since that length, with so many bytes of payload after it.

@@ -2,13 +2,22 @@
 //!
 //! ```text
 //! PUBLISH QoS 1 ── acknowledged ──▶ PUBACK, done
-//! PUBLISH QoS 2 ── acknowledged ──▶ PUBREC, until PUBREL ──▶ PUBCOMP, done
+//! PUBLISH QoS 2 ── acknowledged ──▶ PUBREC, until PUBREL ──▶ PUBCOMP, done; with an error: done
 //! ```
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
+use crate::owned_properties::OwnedProperties;
 use crate::packet_id::PacketId;
 use crate::qos::QoS;
+use crate::reason::ReasonCode;
+
+/// What a message is acknowledged with: `None` for a success without properties.
+pub(crate) type Answered = Option<Box<(ReasonCode, OwnedProperties)>>;
+
+/// How far a message has come: `None` until it is acknowledged.
+type Progress = Option<Answered>;
 
 /// What a received PUBLISH is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +35,7 @@ pub(crate) enum Received {
 #[derive(Clone, Debug)]
 struct Turns {
     order: VecDeque<PacketId>,
-    /// For each of them, whether it was acknowledged.
-    acknowledged: BTreeMap<PacketId, bool>,
+    acknowledged: BTreeMap<PacketId, Progress>,
 }
 
 impl Turns {
@@ -37,22 +45,22 @@ impl Turns {
 
     /// Adds a message that does not wait already.
     fn add(&mut self, id: PacketId) {
-        self.acknowledged.insert(id, false);
+        self.acknowledged.insert(id, None);
         self.order.push_back(id);
     }
 
-    fn acknowledge(&mut self, id: PacketId) {
+    fn acknowledge(&mut self, id: PacketId, answer: Answered) {
         if let Some(acknowledged) = self.acknowledged.get_mut(&id) {
-            *acknowledged = true;
+            *acknowledged = Some(answer);
         }
     }
 
-    fn next(&mut self) -> Option<PacketId> {
+    fn next(&mut self) -> Option<(PacketId, Answered)> {
         let first = *self.order.front()?;
-        self.acknowledged.get(&first).filter(|acknowledged| **acknowledged)?;
+        let answer = self.acknowledged.get_mut(&first)?.take()?;
         self.order.pop_front();
         self.acknowledged.remove(&first);
-        Some(first)
+        Some((first, answer))
     }
 
     fn remove(&mut self, id: PacketId) {
@@ -69,8 +77,8 @@ pub(crate) struct Inbound {
     at_least_once: Turns,
     /// What PUBREC is to be sent for.
     exactly_once: Turns,
-    /// QoS 2 until PUBREL: whether the first copy was acknowledged.
-    unreleased: BTreeMap<PacketId, bool>,
+    /// QoS 2 until PUBREL.
+    unreleased: BTreeMap<PacketId, Progress>,
 }
 
 impl Inbound {
@@ -98,15 +106,15 @@ impl Inbound {
         }
         match self.unreleased.get(&id) {
             // Its turn may have to wait for messages that came on this connection before it.
-            Some(true) => {
+            Some(Some(answer)) => {
                 self.exactly_once.add(id);
-                self.exactly_once.acknowledge(id);
+                self.exactly_once.acknowledge(id, answer.clone());
                 return Received::Repeated;
             }
             // On a new connection it waits for its turn among what comes on that one.
-            Some(false) => self.exactly_once.add(id),
+            Some(None) => self.exactly_once.add(id),
             None => {
-                self.unreleased.insert(id, false);
+                self.unreleased.insert(id, None);
                 self.exactly_once.add(id);
                 return Received::New;
             }
@@ -116,22 +124,22 @@ impl Inbound {
 
     /// The message with that identifier is acknowledged. What may be sent of it now, and of those that
     /// waited for it, [`next_acknowledgement`](Inbound::next_acknowledgement) says.
-    pub(crate) fn acknowledge(&mut self, qos: QoS, id: PacketId) {
+    pub(crate) fn acknowledge(&mut self, qos: QoS, id: PacketId, answer: Answered) {
         match qos {
             QoS::AtMostOnce => {}
-            QoS::AtLeastOnce => self.at_least_once.acknowledge(id),
+            QoS::AtLeastOnce => self.at_least_once.acknowledge(id, answer),
             QoS::ExactlyOnce => {
                 if let Some(acknowledged) = self.unreleased.get_mut(&id) {
-                    *acknowledged = true;
+                    *acknowledged = Some(answer.clone());
                 }
-                self.exactly_once.acknowledge(id);
+                self.exactly_once.acknowledge(id, answer);
             }
         }
     }
 
     /// The next acknowledgement that may be sent: in the order the messages were received.
     /// [MQTT-4.6.0-2] [MQTT-4.6.0-3]
-    pub(crate) fn next_acknowledgement(&mut self, qos: QoS) -> Option<PacketId> {
+    pub(crate) fn next_acknowledgement(&mut self, qos: QoS) -> Option<(PacketId, Answered)> {
         match qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce => self.at_least_once.next(),
@@ -139,15 +147,20 @@ impl Inbound {
         }
     }
 
+    /// PUBREC was sent with an error: from now on the identifier means a new message. [MQTT-4.3.3-9]
+    pub(crate) fn refused(&mut self, id: PacketId) {
+        self.unreleased.remove(&id);
+    }
+
     /// Whether nothing that was received is unfinished.
     pub(crate) fn is_empty(&self) -> bool {
         self.at_least_once.order.is_empty() && self.unreleased.is_empty()
     }
 
-    /// PUBREL: the identifier is free for a new message.
-    pub(crate) fn pubrel(&mut self, id: PacketId) {
+    /// PUBREL: the identifier is free for a new message. Whether it meant one. [MQTT-4.3.3-12]
+    pub(crate) fn pubrel(&mut self, id: PacketId) -> bool {
         self.exactly_once.remove(id);
-        self.unreleased.remove(&id);
+        self.unreleased.remove(&id).is_some()
     }
 
     /// The connection is gone: what was not acknowledged comes again.
@@ -161,14 +174,19 @@ impl Inbound {
         *self = Inbound::new();
     }
 
-    /// The identifiers of QoS 2 messages without PUBREL, and whether they were acknowledged.
+    /// The identifiers of QoS 2 messages without PUBREL, and whether they were acknowledged. One that is to
+    /// be refused, and was not yet, is none: it may come again.
     pub(crate) fn unreleased(&self) -> impl Iterator<Item = (PacketId, bool)> {
-        self.unreleased.iter().map(|(id, acknowledged)| (*id, *acknowledged))
+        let refused = |answer: &Answered| answer.as_ref().is_some_and(|a| a.0.is_error());
+        self.unreleased
+            .iter()
+            .filter(move |(_, progress)| !progress.as_ref().is_some_and(refused))
+            .map(|(id, progress)| (*id, progress.is_some()))
     }
 
     /// Puts an unreleased identifier of an earlier process back.
     pub(crate) fn insert_unreleased(&mut self, id: PacketId, acknowledged: bool) {
-        self.unreleased.insert(id, acknowledged);
+        self.unreleased.insert(id, acknowledged.then_some(None));
     }
 
     /// Panics where the parts do not fit together.
@@ -199,11 +217,11 @@ mod tests {
         for n in 1..=3 {
             assert_eq!(inbound.publish_at_least_once(id(n)), Received::New);
         }
-        inbound.acknowledge(QoS::AtLeastOnce, id(2));
+        inbound.acknowledge(QoS::AtLeastOnce, id(2), None);
         assert_eq!(inbound.next_acknowledgement(QoS::AtLeastOnce), None);
-        inbound.acknowledge(QoS::AtLeastOnce, id(1));
-        assert_eq!(inbound.next_acknowledgement(QoS::AtLeastOnce), Some(id(1)));
-        assert_eq!(inbound.next_acknowledgement(QoS::AtLeastOnce), Some(id(2)));
+        inbound.acknowledge(QoS::AtLeastOnce, id(1), None);
+        assert_eq!(inbound.next_acknowledgement(QoS::AtLeastOnce), Some((id(1), None)));
+        assert_eq!(inbound.next_acknowledgement(QoS::AtLeastOnce), Some((id(2), None)));
         assert_eq!(inbound.next_acknowledgement(QoS::AtLeastOnce), None);
         // Until its PUBACK an identifier is the same message, after it a new one.
         assert_eq!(inbound.publish_at_least_once(id(3)), Received::Waiting);
@@ -215,8 +233,8 @@ mod tests {
         let mut inbound = Inbound::new();
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::New);
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::Waiting);
-        inbound.acknowledge(QoS::ExactlyOnce, id(1));
-        assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some(id(1)));
+        inbound.acknowledge(QoS::ExactlyOnce, id(1), None);
+        assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some((id(1), None)));
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::Repeated);
         inbound.connection_lost();
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::Repeated);
@@ -231,13 +249,13 @@ mod tests {
         inbound.publish_exactly_once(id(1));
         inbound.publish_exactly_once(id(2));
         inbound.connection_lost();
-        inbound.acknowledge(QoS::ExactlyOnce, id(1));
+        inbound.acknowledge(QoS::ExactlyOnce, id(1), None);
         assert_eq!(inbound.publish_exactly_once(id(1)), Received::Repeated);
         assert_eq!(inbound.publish_exactly_once(id(2)), Received::Waiting);
         assert_eq!(inbound.publish_exactly_once(id(2)), Received::Waiting);
-        inbound.acknowledge(QoS::ExactlyOnce, id(2));
-        assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some(id(1)));
-        assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some(id(2)));
+        inbound.acknowledge(QoS::ExactlyOnce, id(2), None);
+        assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some((id(1), None)));
+        assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), Some((id(2), None)));
         assert_eq!(inbound.next_acknowledgement(QoS::ExactlyOnce), None);
         inbound.check_invariants();
     }

@@ -76,6 +76,12 @@ impl<K: Copy, M> Outbound<K, M> {
         self.messages
     }
 
+    /// How many PUBLISH or PUBREL of this connection are not finished: those that take from the quota of
+    /// section 4.9 of 5.0. A PUBREL that was sent again counts, though it need not.
+    pub(crate) fn open(&self) -> usize {
+        self.messages - self.resend.len()
+    }
+
     /// How much awaits an acknowledgement.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
@@ -151,6 +157,16 @@ impl<K: Copy, M> Outbound<K, M> {
         }
     }
 
+    /// PUBREC with an error: the exchange is over. [MQTT-4.4.0-2]
+    pub(crate) fn pubrec_error(&mut self, id: PacketId) -> Acked<K> {
+        self.finish(id, |what| matches!(what, Unacknowledged::ExactlyOnce(_)))
+    }
+
+    /// The key of an exchange, to be changed.
+    pub(crate) fn key_mut(&mut self, id: PacketId) -> Option<&mut K> {
+        self.entries.get_mut(&id).map(|entry| &mut entry.key)
+    }
+
     /// PUBCOMP.
     pub(crate) fn pubcomp(&mut self, id: PacketId) -> Acked<K> {
         self.finish(id, |what| matches!(what, Unacknowledged::Released))
@@ -181,9 +197,13 @@ impl<K: Copy, M> Outbound<K, M> {
         }
     }
 
-    fn remove(&mut self, id: PacketId) {
+    /// Ends an exchange, whatever it awaits.
+    pub(crate) fn remove(&mut self, id: PacketId) {
         if let Some(entry) = self.entries.remove(&id) {
             self.messages -= usize::from(entry.what.is_message());
+            if !self.resend.is_empty() {
+                self.resend.retain(|waiting| *waiting != id);
+            }
         }
     }
 
@@ -212,18 +232,35 @@ impl<K: Copy, M> Outbound<K, M> {
 
     /// Whether something is still to be sent again.
     pub(crate) fn has_resend(&self) -> bool {
-        !self.resend.is_empty()
+        self.has_resend_within(true)
     }
 
-    /// The next packet to be sent again; it counts as sent. Those that were acknowledged meanwhile are
-    /// left out. [MQTT-4.6.0-1]
-    pub(crate) fn next_resend(&mut self) -> Option<(PacketId, &Unacknowledged<M>)> {
-        while let Some(id) = self.resend.pop_front() {
-            if self.entries.contains_key(&id) {
-                return self.entries.get(&id).map(|entry| (id, &entry.what));
-            }
+    /// The same; without room for a PUBLISH, whether there is a PUBREL.
+    pub(crate) fn has_resend_within(&self, room: bool) -> bool {
+        if room {
+            !self.resend.is_empty()
+        } else {
+            self.resend.iter().any(|id| self.is_pubrel(*id))
         }
-        None
+    }
+
+    /// The next packet to be sent again; it counts as sent. [MQTT-4.6.0-1]
+    pub(crate) fn next_resend(&mut self) -> Option<(PacketId, &Unacknowledged<M>)> {
+        self.next_resend_within(true)
+    }
+
+    /// The same; without room for a PUBLISH, the next PUBREL. [MQTT-3.3.4-8] [MQTT-3.3.4-10]
+    pub(crate) fn next_resend_within(
+        &mut self,
+        room: bool,
+    ) -> Option<(PacketId, &Unacknowledged<M>)> {
+        let place = self.resend.iter().position(|id| room || self.is_pubrel(*id))?;
+        let id = self.resend.remove(place)?;
+        self.entries.get(&id).map(|entry| (id, &entry.what))
+    }
+
+    fn is_pubrel(&self, id: PacketId) -> bool {
+        self.entries.get(&id).is_some_and(|entry| matches!(entry.what, Unacknowledged::Released))
     }
 
     fn in_order(&self, wanted: impl Fn(&Unacknowledged<M>) -> bool) -> Vec<(PacketId, K)> {
@@ -234,6 +271,8 @@ impl<K: Copy, M> Outbound<K, M> {
     pub(crate) fn check_invariants(&self) {
         let messages = self.entries.values().filter(|entry| entry.what.is_message()).count();
         assert_eq!(self.messages, messages, "the messages in flight are miscounted");
+        let waits = |id| self.entries.get(id).is_some_and(|entry| entry.what.is_message());
+        assert!(self.resend.iter().all(waits), "what is to be sent again is not in flight");
     }
 }
 

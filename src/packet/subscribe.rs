@@ -86,8 +86,9 @@ impl<'a> Subscription<'a> {
         }
     }
 
+    /// The byte of its options, section 3.8.3.1.
     #[inline]
-    fn options(&self) -> u8 {
+    pub(crate) fn options(&self) -> u8 {
         let no_local = if self.no_local { NO_LOCAL } else { 0 };
         let retain_as_published = if self.retain_as_published { RETAIN_AS_PUBLISHED } else { 0 };
         let retain_handling = match self.retain_handling {
@@ -127,8 +128,9 @@ impl<'a> Subscription<'a> {
         }
     }
 
+    /// The subscription with that byte of options.
     #[inline(always)]
-    fn from_options(
+    pub(crate) fn from_options(
         filter: TopicFilter<'a>,
         options: u8,
         version: Version,

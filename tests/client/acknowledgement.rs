@@ -1,8 +1,8 @@
 //! Messages from the server, acknowledged by the application.
 
-use mqtt_sansio::{Client, ClientConfig, ClientEvent, QoS};
+use mqtt_sansio::{Client, ClientConfig, QoS};
 
-use crate::bench::{Bench, connected, manual, message, payloads};
+use crate::bench::{Bench, connected, manual, payloads, received};
 
 #[test]
 fn nothing_is_acknowledged_before_the_application_says_so() {
@@ -178,9 +178,5 @@ fn a_qos_1_duplicate_that_waits_for_the_application_is_not_delivered_again() {
 fn without_manual_acknowledgement_there_are_no_tokens() {
     let mut bench = Bench::connected_with(ClientConfig::default());
     let output = bench.input("3206 0001 74 0001 61");
-    output.events(&[ClientEvent::Message {
-        message: message(QoS::AtLeastOnce, "a"),
-        dup: false,
-        token: None,
-    }]);
+    output.events(&[received(QoS::AtLeastOnce, "a", false)]);
 }

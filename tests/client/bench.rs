@@ -5,8 +5,8 @@ use std::fmt::Write;
 use bytes::Bytes;
 use mqtt_sansio::{
     Client, ClientConfig, ClientEvent, ClientOutput, Connect, DisconnectReason, Frame, Handle,
-    Instant, MAXIMUM_PACKET_SIZE, Message, Packet, PublishOutcome, QoS, ReasonCode, Subscription,
-    Token, TopicFilter, Version,
+    Instant, MAXIMUM_PACKET_SIZE, Message, OwnedProperties, Packet, PublishOutcome, QoS,
+    ReasonCode, RequestOutcome, Subscription, Terms, Token, TopicFilter, Version,
 };
 
 pub(crate) fn ms(millis: u64) -> Instant {
@@ -68,8 +68,23 @@ impl Output {
 
     #[track_caller]
     pub(crate) fn events(&self, expected: &[ClientEvent]) -> &Output {
-        assert_eq!(self.events, expected, "sent\n{}", words(&self.sent));
+        let same = |(a, b): (&ClientEvent, &ClientEvent)| is_same(a, b);
+        let fits =
+            self.events.len() == expected.len() && self.events.iter().zip(expected).all(same);
+        if !fits {
+            assert_eq!(self.events, expected, "sent\n{}", words(&self.sent));
+        }
         self
+    }
+
+    /// The terms of the connection that was accepted.
+    #[track_caller]
+    pub(crate) fn terms(&self) -> Terms {
+        let terms = |event: &ClientEvent| match event {
+            ClientEvent::Connected { terms, .. } => Some(*terms),
+            _ => None,
+        };
+        self.events.iter().find_map(terms).unwrap()
     }
 
     /// Asserts that nothing was sent and nothing happened.
@@ -93,7 +108,7 @@ impl Output {
     /// Asserts that the connection is over for this reason, and nothing else happened.
     #[track_caller]
     pub(crate) fn ends(&self, reason: DisconnectReason) -> &Output {
-        self.sent("").events(&[ClientEvent::Disconnected(reason)]).closes(true).waits(None)
+        self.sent("").events(&[disconnected(reason)]).closes(true).waits(None)
     }
 
     /// The tokens of the messages that came, in their order.
@@ -244,24 +259,53 @@ pub(crate) fn message(qos: QoS, payload: &'static str) -> Message {
 }
 
 pub(crate) fn connected(session_present: bool) -> ClientEvent {
-    ClientEvent::Connected { session_present }
+    let (terms, properties) = (Terms::default(), OwnedProperties::EMPTY);
+    ClientEvent::Connected { session_present, terms, properties }
+}
+
+/// Whether the events are equal, but for the terms of a connection: see [`Output::terms`].
+fn is_same(a: &ClientEvent, b: &ClientEvent) -> bool {
+    match (a, b) {
+        (
+            ClientEvent::Connected { session_present: a, properties: pa, .. },
+            ClientEvent::Connected { session_present: b, properties: pb, .. },
+        ) => a == b && pa == pb,
+        _ => a == b,
+    }
+}
+
+pub(crate) fn disconnected(reason: DisconnectReason) -> ClientEvent {
+    ClientEvent::Disconnected { reason, properties: OwnedProperties::EMPTY }
 }
 
 pub(crate) fn lost_connection() -> ClientEvent {
-    ClientEvent::Disconnected(DisconnectReason::TransportClosed)
+    disconnected(DisconnectReason::TransportClosed)
 }
 
 pub(crate) fn published(handle: Handle, outcome: PublishOutcome) -> ClientEvent {
-    ClientEvent::Published { handle, outcome }
+    ClientEvent::Published { handle, outcome, properties: OwnedProperties::EMPTY }
 }
 
 pub(crate) fn subscribed(handle: Handle, codes: &[ReasonCode]) -> ClientEvent {
-    ClientEvent::Subscribed { handle, reason_codes: Some(codes.to_vec()) }
+    subscribed_as(handle, RequestOutcome::Answered(codes.to_vec()))
+}
+
+pub(crate) fn subscribed_as(handle: Handle, outcome: RequestOutcome) -> ClientEvent {
+    ClientEvent::Subscribed { handle, outcome, properties: OwnedProperties::EMPTY }
+}
+
+pub(crate) fn unsubscribed_as(handle: Handle, outcome: RequestOutcome) -> ClientEvent {
+    ClientEvent::Unsubscribed { handle, outcome, properties: OwnedProperties::EMPTY }
 }
 
 /// A message that came, acknowledged by the client itself.
 pub(crate) fn received(qos: QoS, payload: &'static str, dup: bool) -> ClientEvent {
-    ClientEvent::Message { message: message(qos, payload), dup, token: None }
+    message_event(message(qos, payload), dup)
+}
+
+/// A message without a token.
+pub(crate) fn message_event(message: Message, dup: bool) -> ClientEvent {
+    ClientEvent::Message { message, dup, subscription_identifiers: Vec::new(), token: None }
 }
 
 /// The payloads of the messages that came.

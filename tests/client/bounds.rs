@@ -101,8 +101,12 @@ fn a_packet_over_the_maximum_size_is_refused_at_its_header() {
     let mut bench = Bench::connected_with(config);
     bench.input("3008 0001 74 6161616161").closes(false);
     let output = bench.input("3009");
-    let [ClientEvent::Disconnected(ServerFault(mqtt_sansio::ServerFault::Decode(error)))] =
-        output.events[..]
+    let [
+        ClientEvent::Disconnected {
+            reason: ServerFault(mqtt_sansio::ServerFault::Decode(error)),
+            ..
+        },
+    ] = output.events[..]
     else {
         panic!("{:?}", output.events);
     };

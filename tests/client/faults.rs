@@ -3,10 +3,11 @@
 use mqtt_sansio::DisconnectReason::ServerFault;
 use mqtt_sansio::ServerFault::{BeforeConnAck, Decode, SecondConnAck, UnexpectedAcknowledgement};
 use mqtt_sansio::{
-    ClientConfig, ClientEvent, Connect, PacketId, PacketType, QoS, ReasonCode, Version, Violation,
+    ClientConfig, ClientEvent, Connect, PacketId, PacketType, QoS, ReasonCode, RequestOutcome,
+    Version, Violation,
 };
 
-use crate::bench::{Bench, words};
+use crate::bench::{Bench, disconnected, subscribed_as, words};
 
 fn fresh() -> Bench {
     let mut bench = Bench::new(ClientConfig::default());
@@ -102,8 +103,8 @@ fn a_publish_acknowledgement_for_a_subscribe_is_a_fault() {
         let packet_id = PacketId::MIN;
         let fault = UnexpectedAcknowledgement { packet: packet_type, packet_id };
         bench.input(packet).sent("").closes(true).events(&[
-            ClientEvent::Subscribed { handle, reason_codes: None },
-            ClientEvent::Disconnected(ServerFault(fault)),
+            subscribed_as(handle, RequestOutcome::Lost),
+            disconnected(ServerFault(fault)),
         ]);
     }
 }
@@ -130,7 +131,9 @@ fn what_no_server_may_send_is_a_fault_with_rule_and_place() {
         ("30ffffffff01", Violation::VarintTooLong, 1),
     ] {
         let output = Bench::connected().input(packet);
-        let [ClientEvent::Disconnected(ServerFault(Decode(error)))] = output.events[..] else {
+        let [ClientEvent::Disconnected { reason: ServerFault(Decode(error)), .. }] =
+            output.events[..]
+        else {
             panic!("{packet}: {:?}", output.events);
         };
         assert_eq!((error.violation(), error.offset()), (violation, offset), "{packet}: {error}");
@@ -141,7 +144,8 @@ fn what_no_server_may_send_is_a_fault_with_rule_and_place() {
 #[test]
 fn connack_with_an_unknown_code_is_a_fault() {
     let output = fresh().input("20020006");
-    let [ClientEvent::Disconnected(ServerFault(Decode(error)))] = output.events[..] else {
+    let [ClientEvent::Disconnected { reason: ServerFault(Decode(error)), .. }] = output.events[..]
+    else {
         panic!("{:?}", output.events);
     };
     assert_eq!((error.violation(), error.offset()), (Violation::ReasonCodeNotListed, 3));
@@ -151,7 +155,7 @@ fn connack_with_an_unknown_code_is_a_fault() {
 fn faults_map_to_the_reason_codes_of_5_0() {
     assert_eq!(SecondConnAck.reason_code(), ReasonCode::ProtocolError);
     let output = Bench::connected().input("40020000");
-    let [ClientEvent::Disconnected(ServerFault(fault))] = output.events[..] else {
+    let [ClientEvent::Disconnected { reason: ServerFault(fault), .. }] = output.events[..] else {
         panic!("{:?}", output.events);
     };
     assert_eq!(fault.reason_code(), ReasonCode::ProtocolError);

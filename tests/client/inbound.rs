@@ -1,6 +1,6 @@
 //! Messages from the server, acknowledged by the client itself.
 
-use mqtt_sansio::{ClientEvent, Message, QoS};
+use mqtt_sansio::{Message, QoS};
 
 use crate::bench::{Bench, connected, payloads, received};
 
@@ -135,7 +135,7 @@ fn the_retain_flag_and_an_empty_payload_are_delivered() {
     let mut bench = Bench::connected();
     let mut message = Message::new("é/😀", "").unwrap();
     message.retain = true;
-    let event = ClientEvent::Message { message, dup: false, token: None };
+    let event = crate::bench::message_event(message, false);
     bench.input("3109 0007 c3a92ff09f9880").events(&[event]);
 }
 

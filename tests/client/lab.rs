@@ -13,7 +13,7 @@ use mqtt_sansio::{
     PublishOutcome, QoS, Subscription, Topic, Version,
 };
 
-use crate::bench::{Bench, CONNACK, ms, unhex, words};
+use crate::bench::{Bench, CONNACK, ms, published, unhex, words};
 
 struct Captured {
     number: String,
@@ -110,7 +110,7 @@ impl Replay {
         for id in 1..first_id.unwrap_or(1) {
             let handle = self.bench.publish(QoS::AtLeastOnce, "hello");
             self.bench.drain();
-            let done = ClientEvent::Published { handle, outcome: PublishOutcome::Acknowledged };
+            let done = published(handle, PublishOutcome::Acknowledged);
             self.bench.bytes(&[0x40, 2, 0, id]).events(&[done]);
         }
         self.sent.clear();
@@ -201,7 +201,7 @@ impl Replay {
             } else {
                 self.bench.client.handle_input(ms(now), &frame.bytes);
                 for event in self.drain() {
-                    let ended = matches!(event, ClientEvent::Disconnected(_));
+                    let ended = matches!(event, ClientEvent::Disconnected { .. });
                     assert!(!ended, "{name}, frame {}: {event:?}", frame.number);
                 }
             }

@@ -6,11 +6,13 @@ use mqtt_sansio::DisconnectReason::{
     CloseTimeout, ConnectTimeout, Refused, Requested, TransportClosed,
 };
 use mqtt_sansio::{
-    ClientConfig, ClientEvent, ClientOutput, Connect, ConnectError, EncodeError, PublishOutcome,
-    QoS, ReasonCode, TopicName, Version, Violation, Will,
+    ClientConfig, ClientOutput, Connect, ConnectError, EncodeError, PublishOutcome, QoS,
+    ReasonCode, TopicName, Version, Violation, Will,
 };
 
-use crate::bench::{Bench, CONNACK, CONNECT_CLEAN, connected, lost_connection, ms, published};
+use crate::bench::{
+    Bench, CONNACK, CONNECT_CLEAN, connected, disconnected, lost_connection, ms, published,
+};
 
 fn plain() -> Connect<'static> {
     Connect::new(Version::V3_1_1, "c")
@@ -45,15 +47,6 @@ fn connect_of_3_1_names_mqisdp_at_level_3() {
     bench
         .connect(&Connect::new(Version::V3_1, "c"))
         .sent("100f 0006 4d5149736470 03 02 0000 0001 63");
-}
-
-#[test]
-fn connect_of_5_0_is_refused_before_anything_is_sent() {
-    let mut bench = Bench::new(ClientConfig::default());
-    let error = bench.client.connect(ms(0), &Connect::new(Version::V5_0, "c"));
-    assert_eq!(error, Err(ConnectError::Version(Version::V5_0)));
-    bench.drain().nothing().waits(None);
-    bench.connect(&plain()).sent(CONNECT_CLEAN);
 }
 
 #[test]
@@ -172,7 +165,7 @@ fn connack_at_the_last_millisecond_is_in_time() {
 #[test]
 fn disconnect_sends_disconnect_and_closes() {
     let mut bench = Bench::connected();
-    bench.disconnect().sent("e000").events(&[ClientEvent::Disconnected(Requested)]).closes(true);
+    bench.disconnect().sent("e000").events(&[disconnected(Requested)]).closes(true);
     assert!(!bench.client.is_connected());
     bench.disconnect().nothing();
     bench.lose().nothing().waits(None);
@@ -191,7 +184,7 @@ fn disconnect_lets_out_first_what_can_be_sent_at_once() {
     output
         .sent("3004 0001 74 61  3206 0001 74 0001 62  e000")
         .closes(true)
-        .events(&[published(a, PublishOutcome::Sent), ClientEvent::Disconnected(Requested)]);
+        .events(&[published(a, PublishOutcome::Sent), disconnected(Requested)]);
     bench.lose().nothing();
     // What never was sent is sent on the next connection, also when the session is lost.
     let output = bench.reconnect(false);
@@ -236,7 +229,7 @@ fn a_pull_up_to_max_leaves_disconnect_for_the_next() {
     assert!(!bench.client.is_connected());
     let output = bench.drain();
     output.sent("e000").closes(true);
-    assert_eq!(output.events.last(), Some(&ClientEvent::Disconnected(Requested)));
+    assert_eq!(output.events.last(), Some(&disconnected(Requested)));
 }
 
 #[test]
@@ -263,7 +256,7 @@ fn handle_closed_at_every_state_tells_disconnected_exactly_once() {
     disconnecting.lose().sent("").events(&[lost_connection()]).closes(false).waits(None);
 
     let mut closing = Bench::connected();
-    closing.disconnect().events(&[ClientEvent::Disconnected(Requested)]).closes(true);
+    closing.disconnect().events(&[disconnected(Requested)]).closes(true);
     closing.lose().nothing();
 
     // Close is not told any more when the transport is gone before it was polled.
@@ -271,7 +264,7 @@ fn handle_closed_at_every_state_tells_disconnected_exactly_once() {
     untold.connect(&plain());
     untold.client.handle_input(ms(1000), &[0x20, 2, 0, 5]);
     untold.client.handle_closed(ms(1000));
-    let refused = ClientEvent::Disconnected(Refused(ReasonCode::NotAuthorized));
+    let refused = disconnected(Refused(ReasonCode::NotAuthorized));
     untold.drain().sent("").events(&[refused]).closes(false);
 }
 
@@ -302,7 +295,7 @@ fn the_same_client_connects_again_and_again() {
     let mut bench = Bench::new(ClientConfig::default());
     for session_present in [false, true, true, false] {
         bench.reconnect(session_present).sent("").events(&[connected(session_present)]);
-        bench.lose().sent("").events(&[ClientEvent::Disconnected(TransportClosed)]);
+        bench.lose().sent("").events(&[disconnected(TransportClosed)]);
     }
 }
 

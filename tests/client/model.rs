@@ -60,7 +60,7 @@ impl Model {
     pub(crate) fn pending(&self, sim: &Sim) -> usize {
         let handles = self.published.len() + self.subscribed.len() + self.unsubscribed.len();
         let told = sim.app.events.iter().filter(|event| {
-            !matches!(event, ClientEvent::Connected { .. } | ClientEvent::Disconnected(_))
+            !matches!(event, ClientEvent::Connected { .. } | ClientEvent::Disconnected { .. })
         });
         handles.saturating_sub(told.count())
     }
@@ -85,7 +85,7 @@ impl Model {
                 .events
                 .iter()
                 .filter_map(|event| match event {
-                    ClientEvent::Published { handle: done, outcome } if done == handle => {
+                    ClientEvent::Published { handle: done, outcome, .. } if done == handle => {
                         Some(*outcome)
                     }
                     _ => None,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use mqtt_sansio::{
-    ClientConfig, ClientEvent, DisconnectReason, QoS, Subscription, TopicFilter, Version,
+    ClientConfig, ClientEvent, DisconnectReason, QoS, RequestOutcome, Subscription, TopicFilter,
+    Version,
 };
 
 use crate::bench::{ms, words};
@@ -261,11 +262,15 @@ impl Run {
         }
         for event in std::mem::take(&mut self.sim.app.events) {
             match event {
-                ClientEvent::Connected { session_present: true } => self.count("resumed session"),
+                ClientEvent::Connected { session_present: true, .. } => {
+                    self.count("resumed session")
+                }
                 ClientEvent::Published { outcome: mqtt_sansio::PublishOutcome::Lost, .. } => {
                     self.count("lost message");
                 }
-                ClientEvent::Subscribed { reason_codes: None, .. } => self.count("lost request"),
+                ClientEvent::Subscribed { outcome: RequestOutcome::Lost, .. } => {
+                    self.count("lost request")
+                }
                 _ => {}
             }
         }

@@ -3,11 +3,14 @@
 use mqtt_sansio::DisconnectReason::ServerFault;
 use mqtt_sansio::ServerFault::UnexpectedAcknowledgement;
 use mqtt_sansio::{
-    ClientEvent, CommandError, EncodeError, Field, PacketId, PacketType, PublishOutcome, QoS,
-    ReasonCode, Subscription, TopicFilter, Version, Violation,
+    CommandError, EncodeError, Field, PacketId, PacketType, PublishOutcome, QoS, ReasonCode,
+    RequestOutcome, Subscription, TopicFilter, Version, Violation,
 };
 
-use crate::bench::{Bench, connected, lost_connection, ms, published, subscribed};
+use crate::bench::{
+    Bench, connected, disconnected, lost_connection, ms, published, subscribed, subscribed_as,
+    unsubscribed_as,
+};
 
 #[test]
 fn subscribe_is_told_the_code_of_each_filter() {
@@ -34,7 +37,7 @@ fn unsubscribe_is_told_when_it_is_confirmed() {
     let mut bench = Bench::connected();
     let handle = bench.unsubscribe(&["a/#", "b"]);
     bench.drain().sent("a20a 0001 0003 612f23 0001 62").events(&[]);
-    let done = ClientEvent::Unsubscribed { handle, acknowledged: true };
+    let done = unsubscribed_as(handle, RequestOutcome::Answered(Vec::new()));
     bench.input("b0020001").sent("").events(&[done]);
 }
 
@@ -75,8 +78,8 @@ fn suback_with_a_wrong_number_of_codes_is_a_fault() {
         let fault =
             UnexpectedAcknowledgement { packet: PacketType::SubAck, packet_id: PacketId::MIN };
         bench.input(suback).sent("").closes(true).events(&[
-            ClientEvent::Subscribed { handle, reason_codes: None },
-            ClientEvent::Disconnected(ServerFault(fault)),
+            subscribed_as(handle, RequestOutcome::Lost),
+            disconnected(ServerFault(fault)),
         ]);
     }
 }
@@ -88,8 +91,8 @@ fn requests_that_were_sent_are_lost_with_their_connection() {
     let unsubscribe = bench.unsubscribe(&["b"]);
     bench.drain();
     bench.lose().sent("").events(&[
-        ClientEvent::Subscribed { handle: subscribe, reason_codes: None },
-        ClientEvent::Unsubscribed { handle: unsubscribe, acknowledged: false },
+        subscribed_as(subscribe, RequestOutcome::Lost),
+        unsubscribed_as(unsubscribe, RequestOutcome::Lost),
         lost_connection(),
     ]);
     bench.reconnect(true).sent("").events(&[connected(true)]);

@@ -273,7 +273,7 @@ impl Sim {
     }
 
     fn event(&mut self, event: ClientEvent) {
-        if let ClientEvent::Disconnected(reason) = event {
+        if let ClientEvent::Disconnected { reason, .. } = event {
             self.app.disconnects.push(reason);
             self.app.open -= 1;
             assert!(self.app.open >= 0, "Disconnected twice");

@@ -7,7 +7,7 @@ use std::time;
 
 use mqtt_sansio::{
     Client, ClientConfig, ClientEvent, ClientOutput, Connect, Handle, Instant, Message, PacketType,
-    PublishOutcome, QoS, Subscription, TopicFilter,
+    PublishOutcome, RequestOutcome, QoS, Subscription, TopicFilter,
 };
 
 use super::mosquitto_server::{PATIENCE, Server};
@@ -37,7 +37,7 @@ impl Peer {
         self.stream = Some(stream);
         self.client.connect(self.now(), connect).unwrap();
         self.wait_for(|event| match event {
-            ClientEvent::Connected { session_present } => Ok(session_present),
+            ClientEvent::Connected { session_present, .. } => Ok(session_present),
             other => Err(other),
         })
     }
@@ -46,12 +46,12 @@ impl Peer {
         let subscription = Subscription::new(TopicFilter::new(filter).unwrap(), qos);
         let subscribed = self.client.subscribe(self.now(), &[subscription]).unwrap();
         let codes = self.wait_for(|event| match event {
-            ClientEvent::Subscribed { handle, reason_codes } if handle == subscribed => {
-                Ok(reason_codes)
-            }
+            ClientEvent::Subscribed {
+                handle, outcome: RequestOutcome::Answered(codes), ..
+            } if handle == subscribed => Ok(codes),
             other => Err(other),
         });
-        let granted: Vec<_> = codes.unwrap().iter().map(|code| code.granted_qos()).collect();
+        let granted: Vec<_> = codes.iter().map(|code| code.granted_qos()).collect();
         assert_eq!(granted, [Some(qos)], "granted for {filter}");
     }
 
@@ -62,9 +62,9 @@ impl Peer {
     }
 
     /// How a message ended.
-    pub(crate) fn outcome(&mut self, published: Handle) -> PublishOutcome {
+    pub(crate) fn outcome(&mut self, published: Handle) -> PublishOutcome, RequestOutcome {
         self.wait_for(|event| match event {
-            ClientEvent::Published { handle, outcome } if handle == published => Ok(outcome),
+            ClientEvent::Published { handle, outcome, .. } if handle == published => Ok(outcome),
             other => Err(other),
         })
     }
@@ -90,7 +90,7 @@ impl Peer {
     pub(crate) fn disconnect(&mut self) {
         self.client.disconnect(self.now());
         self.wait_for(|event| match event {
-            ClientEvent::Disconnected(_) => Ok(()),
+            ClientEvent::Disconnected { .. } => Ok(()),
             other => Err(other),
         });
         self.lose();
@@ -103,7 +103,7 @@ impl Peer {
         }
         self.client.handle_closed(self.now());
         self.drain();
-        self.events.retain(|event| !matches!(event, ClientEvent::Disconnected(_)));
+        self.events.retain(|event| !matches!(event, ClientEvent::Disconnected { .. }));
     }
 
     /// Sends what there is to send, and nothing after it: reads until a packet of this type has come.

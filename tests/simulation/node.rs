@@ -172,7 +172,7 @@ impl Node {
                 let once = counts[2] <= 1 || !self.habits.is_strict;
                 assert!(once, "{} got {message:?} twice", self.habits.client_id);
             }
-            ClientEvent::Published { handle, outcome } => {
+            ClientEvent::Published { handle, outcome, .. } => {
                 let Some((payload, qos)) = self.published.remove(&handle) else {
                     panic!("{}: {handle:?} ended twice", self.habits.client_id);
                 };
@@ -182,10 +182,10 @@ impl Node {
                 }
                 ledger.lost += u64::from(outcome == PublishOutcome::Lost);
             }
-            ClientEvent::Connected { session_present } => {
+            ClientEvent::Connected { session_present, .. } => {
                 self.session_present = Some(session_present);
             }
-            ClientEvent::Disconnected(DisconnectReason::ServerFault(fault)) => {
+            ClientEvent::Disconnected { reason: DisconnectReason::ServerFault(fault), .. } => {
                 panic!("{}: {fault}", self.habits.client_id);
             }
             _ => {}

@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use mqtt_sansio::{
     Client, ClientConfig, ClientEvent, ClientOutput, Connect, Message, PublishOutcome, QoS,
-    Subscription, TopicFilter, Version,
+    RequestOutcome, Subscription, TopicFilter, Version,
 };
 
 use crate::brokers::{INFLIGHT, Running};
@@ -156,7 +156,7 @@ impl Load {
             while granted < chunk.len() {
                 for (client, event) in self.turn()? {
                     match event {
-                        ClientEvent::Subscribed { reason_codes: Some(codes), .. }
+                        ClientEvent::Subscribed { outcome: RequestOutcome::Answered(codes), .. }
                             if codes.iter().all(|code| *code as u8 == qos as u8) =>
                         {
                             granted += 1;
@@ -179,7 +179,7 @@ impl Load {
             let happened = self.turn()?;
             open -= happened
                 .iter()
-                .filter(|(_, event)| matches!(event, ClientEvent::Disconnected(_)))
+                .filter(|(_, event)| matches!(event, ClientEvent::Disconnected { .. }))
                 .count();
         }
         Ok(())

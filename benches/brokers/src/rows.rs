@@ -168,7 +168,7 @@ fn connects(load: &mut Load, count: usize) -> Result<u64, String> {
         for (client, event) in load.turn()? {
             match event {
                 ClientEvent::Connected { .. } => load.disconnect(client),
-                ClientEvent::Disconnected(mqtt_sansio::DisconnectReason::Requested) => {
+                ClientEvent::Disconnected { reason: mqtt_sansio::DisconnectReason::Requested, .. } => {
                     ended += 1;
                     if begun < count {
                         begun += 1;
@@ -243,7 +243,7 @@ fn drain(load: &mut Load, sessions: usize, messages: usize, qos: QoS) -> Result<
             happened.map_err(|error| format!("{error}: {left} of {total} are missing"))?;
         for (client, event) in happened {
             match event {
-                ClientEvent::Connected { session_present: true } => {}
+                ClientEvent::Connected { session_present: true, .. } => {}
                 ClientEvent::Message { message, .. } if message.qos == qos => {
                     let missing = &mut missing[client];
                     *missing = missing.checked_sub(1).ok_or("a message came twice")?;
