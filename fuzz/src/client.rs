@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use mqtt_sansio::{
-    Ack, Client, ClientConfig, ClientEvent, ClientOutput, ClientSession, ConnAck, Connect,
-    Delivery, Handle, Instant, Message, Packet, PacketId, Publish, QoS, ReasonCode, SubAck,
-    Subscription, Token, TopicName, UnsubAck, Version,
+    Ack, Answer, Auth, Client, ClientConfig, ClientEvent, ClientOutput, ClientSession, ConnAck,
+    Connect, Delivery, Disconnect, Handle, Instant, Message, MessageProperties, Packet, PacketId,
+    Properties, Property, Publish, QoS, ReasonCode, SubAck, Subscription, SubscriptionIdentifier,
+    Token, TopicAlias, TopicName, UnsubAck, UserProperty, Version,
 };
 
 use super::source::Source;
@@ -27,11 +28,15 @@ pub fn client(data: &[u8]) {
     run.end();
 }
 
+const REASON: Property<'_> = Property::ReasonString("r");
+
 struct Run<'a> {
     source: Source<'a>,
     client: Client,
     config: ClientConfig,
     now: u64,
+    /// Of the last connection.
+    version: Version,
     /// Whether there is a connection that `Disconnected` has not been told of.
     connected: bool,
     open: BTreeSet<Handle>,
@@ -50,7 +55,8 @@ impl<'a> Run<'a> {
         config.maximum_packet_size = 256;
         let client = Client::new(config.clone());
         let (open, tokens) = (BTreeSet::new(), Vec::new());
-        Run { source, client, config, now: 0, connected: false, open, tokens }
+        let version = Version::V3_1_1;
+        Run { source, client, config, now: 0, version, connected: false, open, tokens }
     }
 
     fn now(&self) -> Instant {
@@ -64,6 +70,7 @@ impl<'a> Run<'a> {
             4 => self.subscribe(),
             5 => self.unsubscribe(),
             6 => self.acknowledge(),
+            7 if self.version == Version::V5_0 => self.rare(),
             7 => self.client.disconnect(self.now()),
             8 => self.closed(),
             9 => self.pass(),
@@ -79,21 +86,72 @@ impl<'a> Run<'a> {
 
     fn connect(&mut self) {
         let choice = self.source.byte();
+        let v5 = choice >> 4 & 1 != 0;
+        let version = if v5 { Version::V5_0 } else { Version::ALL[usize::from(choice >> 1 & 1)] };
+        let properties = if v5 { self.connect_properties() } else { Vec::new() };
         let connect = Connect {
             clean_start: choice & 1 != 0,
             keep_alive: u16::from(choice >> 2 & 3),
-            ..Connect::new(Version::ALL[usize::from(choice >> 1 & 1)], "id")
+            properties: Properties::new(&properties),
+            ..Connect::new(version, "id")
         };
         if self.client.connect(self.now(), &connect).is_ok() {
             assert!(!self.connected, "a connection began before the last had ended");
             self.connected = true;
+            self.version = version;
         }
+    }
+
+    fn connect_properties(&mut self) -> Vec<Property<'a>> {
+        let choice = self.source.byte();
+        let mut properties = vec![
+            Property::SessionExpiryInterval(u32::from(choice & 1)),
+            Property::RequestProblemInformation(choice & 2 == 0),
+            Property::TopicAliasMaximum(u16::from(choice >> 2 & 3)),
+        ];
+        if choice & 16 != 0 {
+            properties
+                .push(Property::ReceiveMaximum(const { core::num::NonZeroU16::new(2).unwrap() }));
+        }
+        if choice & 32 != 0 {
+            properties.push(Property::AuthenticationMethod("M"));
+        }
+        properties
+    }
+
+    /// What only 5.0 has.
+    fn rare(&mut self) {
+        let now = self.now();
+        let data = [Property::AuthenticationData(self.source.bytes())];
+        // Whether it is taken is the client's business.
+        let _ = match self.source.byte() % 4 {
+            0 => self.client.authenticate(now, &data),
+            1 => self.client.reauthenticate(now, &data),
+            2 => {
+                let expiry = [Property::SessionExpiryInterval(u32::from(self.source.byte() & 1))];
+                let properties = Properties::new(&expiry);
+                let reason_code = ReasonCode::DisconnectWithWillMessage;
+                self.client.disconnect_with(now, &Disconnect { reason_code, properties })
+            }
+            _ => {
+                self.client.disconnect(now);
+                Ok(())
+            }
+        };
     }
 
     fn publish(&mut self) {
         let topic = self.source.pick(&["t", "a/b", "é"]);
         let mut message = Message::new(topic, self.source.bytes().to_vec()).unwrap();
         message.qos = self.source.pick(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce]);
+        if self.version == Version::V5_0 {
+            let choice = self.source.byte();
+            message.retain = choice & 1 != 0;
+            let expiry = [Property::MessageExpiryInterval(u32::from(choice >> 1 & 3))];
+            if choice & 8 != 0 {
+                message.properties = MessageProperties::new(&expiry).unwrap();
+            }
+        }
         let handle = self.client.publish(self.now(), message);
         self.opened(handle.ok());
     }
@@ -101,7 +159,10 @@ impl<'a> Run<'a> {
     fn subscribe(&mut self) {
         let filters = [Subscription::new(self.source.topic_filter(), QoS::AtLeastOnce); 2];
         let filters = &filters[..usize::from(self.source.byte() % 3)];
-        let handle = self.client.subscribe(self.now(), filters);
+        let identifier =
+            [Property::SubscriptionIdentifier(SubscriptionIdentifier::new(1).unwrap())];
+        let identifier = &identifier[..usize::from(self.version == Version::V5_0)];
+        let handle = self.client.subscribe_with(self.now(), filters, identifier);
         self.opened(handle.ok());
     }
 
@@ -121,6 +182,10 @@ impl<'a> Run<'a> {
         if !self.tokens.is_empty() {
             let token =
                 self.tokens.swap_remove(usize::from(self.source.byte()) % self.tokens.len());
+            if self.version == Version::V5_0 && self.source.yes() {
+                let answer = Answer::new(ReasonCode::QuotaExceeded, &[REASON]).unwrap();
+                return self.client.acknowledge_with(self.now(), token, answer);
+            }
             self.client.acknowledge(self.now(), token);
         }
     }
@@ -147,8 +212,64 @@ impl<'a> Run<'a> {
         self.connected = false;
     }
 
+    /// A packet that a server of 5.0 might send now, or not.
+    fn answer_v5(&mut self) {
+        let packet_id = PacketId::new(u16::from(self.source.byte() % 6 + 1)).unwrap();
+        let choice = self.source.byte();
+        let code = self.source.pick(&[
+            ReasonCode::Success,
+            ReasonCode::NoMatchingSubscribers,
+            ReasonCode::QuotaExceeded,
+            ReasonCode::PacketIdentifierNotFound,
+            ReasonCode::ContinueAuthentication,
+        ]);
+        let topic =
+            if choice & 1 != 0 { TopicName::BY_ALIAS } else { TopicName::new("t").unwrap() };
+        let mut list = vec![REASON];
+        let alias = TopicAlias::new(u16::from(choice >> 1 & 3));
+        let mut published: Vec<_> = alias.map(Property::TopicAlias).into_iter().collect();
+        published.push(Property::UserProperty(UserProperty { name: "n", value: "v" }));
+        let mut allowed = vec![Property::MaximumQoS(QoS::AtLeastOnce)];
+        allowed.push(Property::RetainAvailable(choice & 4 != 0));
+        allowed.push(Property::WildcardSubscriptionAvailable(choice & 8 != 0));
+        allowed.push(Property::SubscriptionIdentifierAvailable(choice & 16 != 0));
+        allowed.push(Property::TopicAliasMaximum(2));
+        allowed.push(Property::ReceiveMaximum(const { core::num::NonZeroU16::new(1).unwrap() }));
+        let method = Property::AuthenticationMethod("M");
+        if choice & 32 != 0 {
+            allowed.push(method);
+        }
+        list.truncate(usize::from(choice & 64 != 0));
+        let properties = Properties::new(&list);
+        let ack = Ack { packet_id, reason_code: code, properties };
+        let publish = |delivery| {
+            let properties = Properties::new(&published);
+            Publish { delivery, properties, ..Publish::new(topic, b"x") }.into()
+        };
+        let dup = choice & 128 != 0;
+        let (codes, methods) = ([code], [method]);
+        let packet: Packet<'_> = match self.source.byte() % 12 {
+            0 => ConnAck { properties: Properties::new(&allowed), ..ConnAck::accepted(dup) }.into(),
+            1 => publish(Delivery::AtMostOnce),
+            2 => publish(Delivery::AtLeastOnce { dup, packet_id }),
+            3 => publish(Delivery::ExactlyOnce { dup, packet_id }),
+            4 => Packet::PubAck(ack),
+            5 => Packet::PubRec(ack),
+            6 => Packet::PubRel(ack),
+            7 => Packet::PubComp(ack),
+            8 => SubAck { properties, ..SubAck::new(packet_id, &codes) }.into(),
+            9 => UnsubAck { properties, ..UnsubAck::new(packet_id, &codes) }.into(),
+            10 => Disconnect { reason_code: code, properties }.into(),
+            _ => Auth::new(code, &methods).into(),
+        };
+        self.receive(&packet);
+    }
+
     /// A packet that a server might send now, or not.
     fn answer(&mut self) {
+        if self.version == Version::V5_0 {
+            return self.answer_v5();
+        }
         let id = PacketId::new(u16::from(self.source.byte() % 6 + 1)).unwrap();
         let dup = self.source.yes();
         let topic = TopicName::new("t").unwrap();
@@ -172,7 +293,8 @@ impl<'a> Run<'a> {
 
     fn receive(&mut self, packet: &Packet<'_>) {
         let mut bytes = Vec::new();
-        if packet.encode_to(Version::V3_1_1, &mut bytes).is_ok() {
+        let version = self.version.max(Version::V3_1_1);
+        if packet.encode_to(version, &mut bytes).is_ok() {
             self.client.handle_input(self.now(), &bytes);
         }
     }
@@ -217,6 +339,7 @@ impl<'a> Run<'a> {
         let connect = Connect::new(Version::V3_1_1, "id");
         assert_eq!(self.client.connect(self.now(), &connect), Ok(()));
         self.connected = true;
+        self.version = connect.version;
         self.receive(&ConnAck::accepted(false).into());
         let mut segments = Vec::new();
         for _ in 0..10_000 {

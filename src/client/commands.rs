@@ -132,6 +132,7 @@ impl Client {
     pub(super) fn expire(&mut self, now: Instant) {
         while let Some(handle) = self.queue.pop_expired(now) {
             self.events.push_back(published(handle, PublishOutcome::Expired));
+            self.signals.transmit &= self.has_something_to_send();
         }
     }
 

@@ -77,6 +77,16 @@ impl Output {
         self
     }
 
+    /// As [`events`](Output::events), after a `Connected` of any kind.
+    #[track_caller]
+    pub(crate) fn after_connected(&self, expected: &[ClientEvent]) -> &Output {
+        let [ClientEvent::Connected { .. }, rest @ ..] = &self.events[..] else {
+            panic!("{:?}", self.events);
+        };
+        assert_eq!(rest, expected, "sent\n{}", words(&self.sent));
+        self
+    }
+
     /// The terms of the connection that was accepted.
     #[track_caller]
     pub(crate) fn terms(&self) -> Terms {

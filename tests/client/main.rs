@@ -28,4 +28,5 @@ mod server;
 mod sim;
 mod snapshot;
 mod transmit;
+mod v5;
 mod watch;

@@ -7,7 +7,7 @@ use std::time;
 
 use mqtt_sansio::{
     Client, ClientConfig, ClientEvent, ClientOutput, Connect, Handle, Instant, Message, PacketType,
-    PublishOutcome, RequestOutcome, QoS, Subscription, TopicFilter,
+    PublishOutcome, QoS, RequestOutcome, Subscription, TopicFilter,
 };
 
 use super::mosquitto_server::{PATIENCE, Server};
@@ -62,7 +62,7 @@ impl Peer {
     }
 
     /// How a message ended.
-    pub(crate) fn outcome(&mut self, published: Handle) -> PublishOutcome, RequestOutcome {
+    pub(crate) fn outcome(&mut self, published: Handle) -> PublishOutcome {
         self.wait_for(|event| match event {
             ClientEvent::Published { handle, outcome, .. } if handle == published => Ok(outcome),
             other => Err(other),
