@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
-use mqtt_sansio::{DisconnectReason, Version};
+use mqtt_sansio::{DisconnectReason, OwnedProperties, Version};
+
+use super::properties;
 
 // The numbers are libmosquitto's.
 const PROTOCOL_ERROR: u8 = 2;
@@ -39,13 +41,26 @@ impl End {
     }
 
     /// A connection that has ended like this, where that is the end.
-    pub(crate) fn ended(reason: DisconnectReason, version: Version) -> End {
+    pub(crate) fn ended(
+        reason: DisconnectReason,
+        properties: &OwnedProperties,
+        version: Version,
+    ) -> End {
         match reason {
             DisconnectReason::Requested => End::success(),
             DisconnectReason::Refused(code) => {
+                let line = "Connection error: ";
+                if version.has_properties() {
+                    let line = format!("{line}{code}{}", explained(properties));
+                    return End::Exit(u8::from(code), vec![line]);
+                }
                 let code = code.connack_code(version).unwrap_or(1);
-                let line = format!("Connection error: Connection Refused: {}", refusal(code));
-                End::Exit(code, vec![line])
+                End::Exit(code, vec![format!("{line}Connection Refused: {}", refusal(code))])
+            }
+            DisconnectReason::Server(code) => {
+                let line =
+                    format!("Error: The server disconnected: {code}{}", explained(properties));
+                End::Exit(u8::from(code).max(1), vec![line])
             }
             DisconnectReason::ServerFault(fault) => {
                 let text = "A network protocol error occurred when communicating with the broker.";
@@ -78,6 +93,15 @@ impl End {
     }
 }
 
+/// What the server adds to a reason code.
+fn explained(properties: &OwnedProperties) -> String {
+    let mut text = String::new();
+    for part in [properties.reason_string(), properties.server_reference()].into_iter().flatten() {
+        text = text + ", " + part;
+    }
+    text
+}
+
 fn refusal(code: u8) -> &'static str {
     match code {
         1 => "unacceptable protocol version.",
@@ -102,7 +126,9 @@ pub(crate) fn parse<A: Parser>(program: &str) -> Result<A, ExitCode> {
         let takes_value = argument.get_action().takes_values();
         argument.allow_hyphen_values(takes_value)
     });
-    let parsed = command.try_get_matches().and_then(|matches| A::from_arg_matches(&matches));
+    let arguments = properties::joined(std::env::args_os());
+    let parsed =
+        command.try_get_matches_from(arguments).and_then(|matches| A::from_arg_matches(&matches));
     let error = match parsed {
         Ok(arguments) => return Ok(arguments),
         Err(error) => error,

@@ -8,8 +8,8 @@ use std::time::{self, Duration};
 
 use bytes::Bytes;
 use mqtt_sansio::{
-    Client, ClientConfig, ClientEvent, ClientOutput, Connect, DisconnectReason, FrameReader,
-    Instant, MAXIMUM_PACKET_SIZE, Packet,
+    Client, ClientEvent, ClientOutput, Connect, DisconnectReason, FrameReader, Instant,
+    MAXIMUM_PACKET_SIZE, OwnedProperties, Packet, Properties, Property,
 };
 
 use super::command::End;
@@ -40,6 +40,10 @@ pub(crate) trait Application {
     type News: Send + 'static;
 
     fn connect(&self) -> Connect<'_>;
+    /// The properties of that CONNECT.
+    fn connect_properties(&self) -> Vec<Property<'_>>;
+    /// Those of its will.
+    fn will_properties(&self) -> Vec<Property<'_>>;
     /// A packet came; the client sees it next.
     fn received(&mut self, _packet: &Packet<'_>) {}
     fn event(&mut self, now: Instant, event: ClientEvent, client: &mut Client);
@@ -48,7 +52,7 @@ pub(crate) trait Application {
     fn deadline(&self) -> Option<Instant>;
     fn tick(&mut self, now: Instant, client: &mut Client);
     /// The connection is over, or could not be opened again: the end, or `None` to try again.
-    fn ended(&self, reason: DisconnectReason) -> Option<End>;
+    fn ended(&self, reason: DisconnectReason, properties: &OwnedProperties) -> Option<End>;
 }
 
 /// A client with its socket.
@@ -63,20 +67,22 @@ pub(crate) struct Driver<N> {
     /// Until when the server may close the connection.
     closing: Option<Instant>,
     reason: DisconnectReason,
+    /// What came with it.
+    properties: OwnedProperties,
 }
 
 impl<N: Send + 'static> Driver<N> {
     /// Opens the first connection.
     pub(crate) fn open(
         address: (&str, u16),
-        config: ClientConfig,
+        client: Client,
         trace: Option<Trace>,
     ) -> Result<Driver<N>, End> {
         let stream = open(address)?;
         let (sender, inputs) = sync_channel(64);
         Ok(Driver {
             epoch: time::Instant::now(),
-            client: Client::new(config),
+            client,
             stream,
             trace,
             frames: FrameReader::new(MAXIMUM_PACKET_SIZE),
@@ -84,6 +90,7 @@ impl<N: Send + 'static> Driver<N> {
             inputs,
             closing: None,
             reason: DisconnectReason::TransportClosed,
+            properties: OwnedProperties::EMPTY,
         })
     }
 
@@ -104,7 +111,7 @@ impl<N: Send + 'static> Driver<N> {
             }
             self.converse(app);
             loop {
-                if let Some(end) = app.ended(self.reason) {
+                if let Some(end) = app.ended(self.reason, &self.properties) {
                     return end;
                 }
                 self.reason = DisconnectReason::TransportClosed;
@@ -128,7 +135,14 @@ impl<N: Send + 'static> Driver<N> {
         self.frames = FrameReader::new(MAXIMUM_PACKET_SIZE);
         self.closing = None;
         let now = self.now();
-        self.client.connect(now, &app.connect()).map_err(End::usage)
+        let properties = app.connect_properties();
+        let will = app.will_properties();
+        let mut connect = app.connect();
+        connect.properties = Properties::new(&properties);
+        if let Some(declared) = &mut connect.will {
+            declared.properties = Properties::new(&will);
+        }
+        self.client.connect(now, &connect).map_err(End::usage)
     }
 
     /// Passes on what happens until the connection is over.
@@ -159,8 +173,8 @@ impl<N: Send + 'static> Driver<N> {
             let now = self.now();
             match self.client.poll_output() {
                 ClientOutput::Transmit => self.transmit(now),
-                ClientOutput::Event(ClientEvent::Disconnected { reason, .. }) => {
-                    self.reason = reason
+                ClientOutput::Event(ClientEvent::Disconnected { reason, properties }) => {
+                    (self.reason, self.properties) = (reason, properties);
                 }
                 ClientOutput::Event(event) => app.event(now, event, &mut self.client),
                 ClientOutput::Close => {

@@ -3,4 +3,5 @@
 pub(crate) mod command;
 pub(crate) mod driver;
 pub(crate) mod options;
+pub(crate) mod properties;
 pub(crate) mod trace;

@@ -6,9 +6,13 @@ use std::hash::{BuildHasher, Hasher};
 use std::process;
 
 use clap::Args;
-use mqtt_sansio::{Connect, QoS, TopicName, Version, Will};
+use mqtt_sansio::{
+    Client, Connect, Disconnect, Instant, PacketType, Properties, Property, QoS, TopicName,
+    Version, Will,
+};
 
 use super::command::{End, Invalid};
+use super::properties::{Given, Place};
 use super::trace::Trace;
 
 /// Where to connect, and as whom.
@@ -47,7 +51,7 @@ pub(crate) struct Options {
     #[arg(short, long, value_name = "SECONDS", default_value = "60", value_parser = keep_alive)]
     keepalive: u16,
 
-    /// MQTT version: mqttv31 (31) or mqttv311 (311); mqttv5 (5) is not supported yet.
+    /// MQTT version: mqttv31 (31), mqttv311 (311) or mqttv5 (5).
     #[arg(short = 'V', long, value_name = "VERSION", default_value = "mqttv311")]
     #[arg(value_parser = version)]
     protocol_version: Version,
@@ -55,6 +59,16 @@ pub(crate) struct Options {
     /// Go on with the session that the server keeps under the client identifier (-i).
     #[arg(short = 'c', long)]
     disable_clean_session: bool,
+
+    /// MQTT 5.0: for how many seconds the server keeps the session; -1 or ∞: for ever
+    /// [default: 0, or with -c for ever]
+    #[arg(short = 'x', long, value_name = "SECONDS", value_parser = session_expiry)]
+    session_expiry_interval: Option<u32>,
+
+    /// MQTT 5.0: a property of connect, publish, will, subscribe, unsubscribe or disconnect, as
+    /// -D publish content-type text/plain or -D publish user-property NAME VALUE; may be repeated.
+    #[arg(short = 'D', long, value_name = "COMMAND PROPERTY VALUE", value_parser = Given::parse)]
+    property: Vec<Given>,
 
     /// Topic of the will, which the server publishes when the connection breaks.
     #[arg(long, value_name = "TOPIC")]
@@ -88,11 +102,6 @@ pub(crate) struct Options {
 impl Options {
     /// Checks what must fit together, and makes up the client identifier.
     pub(crate) fn settle(&mut self) -> Result<(), End> {
-        if self.protocol_version == Version::V5_0 {
-            return Err(End::usage(
-                "MQTT 5.0 is not supported yet, use -V mqttv311 or -V mqttv31.",
-            ));
-        }
         if let Some(url) = self.url.take() {
             self.host = url.host;
             self.port = url.port.unwrap_or(self.port);
@@ -113,11 +122,82 @@ impl Options {
         if self.id.is_none() && self.protocol_version == Version::V3_1 {
             self.id = Some(random_id());
         }
-        if self.password.is_some() && self.username.is_none() {
+        self.settle_session()?;
+        if self.password.is_some() && self.username.is_none() && !self.is_v5() {
             let text = "Error: Problem setting username and/or password.";
             return Err(End::Runtime(text.to_owned()));
         }
         Ok(())
+    }
+
+    /// What `-x` and `-D` ask for.
+    fn settle_session(&mut self) -> Result<(), End> {
+        if !self.is_v5() {
+            if self.session_expiry_interval.is_some() || !self.property.is_empty() {
+                return Err(End::usage("-x and -D need -V mqttv5."));
+            }
+            return Ok(());
+        }
+        if self.disable_clean_session {
+            self.session_expiry_interval.get_or_insert(u32::MAX);
+        }
+        if self.session_expiry_interval == Some(u32::MAX) && self.id.is_none() {
+            let text = "You must provide a client id if you are using an infinite session expiry interval.";
+            return Err(End::usage(text));
+        }
+        if self.will_topic.is_none() && self.property.iter().any(|p| p.place == Place::Will) {
+            return Err(End::usage("Will properties given, but no will topic given."));
+        }
+        if self.property.iter().any(|p| p.place == Place::Packet(PacketType::Auth)) {
+            return Err(End::usage(
+                "This program has no authentication method to use -D auth for.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn is_v5(&self) -> bool {
+        self.protocol_version == Version::V5_0
+    }
+
+    /// Whether the server is to go on with a session that an earlier run left.
+    pub(crate) fn resumes(&self) -> bool {
+        self.disable_clean_session
+    }
+
+    /// The properties that `-D` gives that packet.
+    pub(crate) fn properties(&self, packet: PacketType) -> Vec<Property<'_>> {
+        self.properties_at(Place::Packet(packet))
+    }
+
+    fn properties_at(&self, place: Place) -> Vec<Property<'_>> {
+        let given = self.property.iter().filter(|given| given.place == place);
+        given.filter_map(Given::property).collect()
+    }
+
+    pub(crate) fn connect_properties(&self) -> Vec<Property<'_>> {
+        let mut properties = self.properties(PacketType::Connect);
+        let expiry = self.session_expiry_interval.filter(|seconds| *seconds > 0);
+        properties.extend(expiry.map(Property::SessionExpiryInterval));
+        properties
+    }
+
+    /// Ends the connection, with what `-D` gives DISCONNECT.
+    pub(crate) fn disconnect(&self, now: Instant, client: &mut Client) {
+        let properties = self.properties(PacketType::Disconnect);
+        let properties = Properties::new(&properties);
+        if let Err(error) =
+            client.disconnect_with(now, &Disconnect { properties, ..Disconnect::NORMAL })
+        {
+            if !self.quiet {
+                eprintln!("Error: {error}.");
+            }
+            client.disconnect(now);
+        }
+    }
+
+    pub(crate) fn will_properties(&self) -> Vec<Property<'_>> {
+        self.properties_at(Place::Will)
     }
 
     fn check_will(&self) -> Result<(), End> {
@@ -238,6 +318,15 @@ fn port(digits: &str) -> Result<u16, Invalid> {
 fn keep_alive(digits: &str) -> Result<u16, Invalid> {
     let text = "Invalid keepalive given, it must be between 5 and 65535 inclusive.";
     digits.parse().ok().filter(|seconds| *seconds >= 5).ok_or_else(|| Invalid(text.to_owned()))
+}
+
+fn session_expiry(seconds: &str) -> Result<u32, Invalid> {
+    if matches!(seconds, "∞" | "-1") {
+        return Ok(u32::MAX);
+    }
+    let invalid = |text: &str| Invalid(format!("session-expiry-interval {text}."));
+    let number: i64 = seconds.parse().map_err(|_| invalid("not a number"))?;
+    u32::try_from(number).map_err(|_| invalid("out of range"))
 }
 
 fn version(name: &str) -> Result<Version, Invalid> {

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use std::sync::mpsc::SyncSender;
 
 use mqtt_sansio::{
-    Client, ClientConfig, ClientEvent, CommandError, Connect, DisconnectReason, Handle, Instant,
-    Message, PublishOutcome,
+    Client, ClientConfig, ClientEvent, ClientSession, Connect, DisconnectReason, Handle, Instant,
+    Message, OwnedProperties, Property, PublishOutcome,
 };
 
 use common::command::{self, End};
@@ -37,10 +37,16 @@ fn run(mut arguments: Arguments) -> Result<End, End> {
     let options = arguments.options;
     let mut config = ClientConfig::default();
     config.max_inflight_messages = arguments.max_inflight;
+    config.topic_aliases = arguments.topic_aliases;
     // Lines are read only as fast as they are delivered.
     config.max_queued_bytes = usize::MAX;
     let trace = options.trace();
-    let mut driver = Driver::open(options.address(), config, trace)?;
+    let client = if options.resumes() {
+        Client::resume(config, ClientSession::forgotten())
+    } else {
+        Client::new(config)
+    };
+    let mut driver = Driver::open(options.address(), client, trace)?;
     let mut publisher = Publisher {
         options: &options,
         source,
@@ -67,7 +73,7 @@ struct Publisher<'a> {
     lines: Option<Lines>,
     /// Nothing more is to be published.
     exhausted: bool,
-    failure: Option<CommandError>,
+    failure: Option<String>,
 }
 
 impl Publisher<'_> {
@@ -77,7 +83,7 @@ impl Publisher<'_> {
                 self.unfinished.insert(handle, message);
             }
             Err(error) => {
-                self.failure = Some(error);
+                self.failure = Some(error.to_string());
                 client.disconnect(now);
             }
         }
@@ -97,7 +103,13 @@ impl Publisher<'_> {
 
     fn finish(&self, now: Instant, client: &mut Client) {
         if self.is_done() {
-            client.disconnect(now);
+            self.options.disconnect(now, client);
+        }
+    }
+
+    fn warn(&self, line: &str) {
+        if !self.options.quiet {
+            eprintln!("{line}");
         }
     }
 
@@ -113,6 +125,14 @@ impl Application for Publisher<'_> {
         self.options.connect()
     }
 
+    fn connect_properties(&self) -> Vec<Property<'_>> {
+        self.options.connect_properties()
+    }
+
+    fn will_properties(&self) -> Vec<Property<'_>> {
+        self.options.will_properties()
+    }
+
     fn event(&mut self, now: Instant, event: ClientEvent, client: &mut Client) {
         match event {
             ClientEvent::Connected { .. } => {
@@ -125,11 +145,28 @@ impl Application for Publisher<'_> {
                 }
                 self.finish(now, client);
             }
-            ClientEvent::Published { handle, outcome } => {
+            ClientEvent::Published { handle, outcome, properties } => {
                 let Some(message) = self.unfinished.remove(&handle) else { return };
                 match outcome {
                     // Its session is over: it is a new message to the next one.
                     PublishOutcome::Lost => self.publish(now, message, client),
+                    PublishOutcome::Refused(code) => {
+                        let text =
+                            properties.reason_string().map_or(String::new(), |t| format!(" ({t})"));
+                        self.warn(&format!(
+                            "Warning: Publish {} failed: {code}{text}.",
+                            message.topic
+                        ));
+                        self.delivered(now, client);
+                    }
+                    PublishOutcome::NotSent(why) => {
+                        self.failure = Some(why.to_string());
+                        client.disconnect(now);
+                    }
+                    PublishOutcome::Expired => {
+                        self.warn(&format!("Warning: A message to {} expired.", message.topic));
+                        self.delivered(now, client);
+                    }
                     _ => self.delivered(now, client),
                 }
             }
@@ -162,11 +199,11 @@ impl Application for Publisher<'_> {
         }
     }
 
-    fn ended(&self, reason: DisconnectReason) -> Option<End> {
-        if let Some(failure) = self.failure {
+    fn ended(&self, reason: DisconnectReason, properties: &OwnedProperties) -> Option<End> {
+        if let Some(failure) = &self.failure {
             return Some(End::Runtime(format!("Error: {failure}.")));
         }
-        let mut end = End::ended(reason, self.options.version());
+        let mut end = End::ended(reason, properties, self.options.version());
         match reason {
             DisconnectReason::Requested => Some(end),
             DisconnectReason::Refused(_) => {
@@ -175,7 +212,7 @@ impl Application for Publisher<'_> {
                 }
                 Some(end)
             }
-            DisconnectReason::ServerFault(_) => Some(end),
+            DisconnectReason::ServerFault(_) | DisconnectReason::Server(_) => Some(end),
             // Who writes lines will write more: these are worth another connection.
             _ if self.lines.is_some() => None,
             _ => Some(end),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Parser;
-use mqtt_sansio::{Message, QoS, TopicName};
+use mqtt_sansio::{Message, MessageProperties, PacketType, PropertyId, QoS, TopicName};
 
 use crate::common::command::{End, Invalid};
 use crate::common::options::{self, Options};
@@ -18,6 +18,7 @@ Examples:
   publish -t kitchen/temp -m 20.5
   publish -h broker.example -u me -P secret -t kitchen/lamp -m on -q 1 -r
   tail -f /var/log/syslog | publish -t log -l -q 1
+  publish -V 5 -t kitchen/temp -m 20.5 -D publish message-expiry-interval 60
 
 Exit status: 0 when every message is delivered, the return code of CONNACK where the server refuses the
 connection, 7 where the connection is lost, and another number on any other failure.";
@@ -72,6 +73,9 @@ pub(crate) struct Arguments {
     #[arg(short = 'M', value_name = "COUNT", default_value = "20", value_parser = inflight)]
     pub(crate) max_inflight: u16,
 
+    #[arg(skip)]
+    pub(crate) topic_aliases: u16,
+
     #[command(flatten)]
     pub(crate) options: Options,
 }
@@ -100,11 +104,22 @@ impl Arguments {
         let mut message = Message::new(&topic, payload?).map_err(End::usage)?;
         message.qos = self.qos;
         message.retain = self.retain;
+        message.properties = self.properties()?;
         Ok(if self.stdin_line {
             Source::Lines(message)
         } else {
             Source::One { message, times: self.repeat, delay: self.repeat_delay }
         })
+    }
+
+    /// The properties of `-D publish`. The client gives topic aliases itself: asked for one, it may.
+    fn properties(&mut self) -> Result<MessageProperties, End> {
+        let mut properties = self.options.properties(PacketType::Publish);
+        let alias = properties.iter().position(|p| p.id() == PropertyId::TopicAlias);
+        let alias = alias.map(|place| properties.remove(place));
+        let properties = MessageProperties::new(&properties).map_err(End::usage)?;
+        self.topic_aliases = u16::from(alias.is_some());
+        Ok(properties)
     }
 
     /// The one payload that was asked for, empty where there are to be many.

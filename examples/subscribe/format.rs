@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use mqtt_sansio::Message;
+use mqtt_sansio::{Message, PayloadFormat, Property, PropertyId, SubscriptionIdentifier};
 use serde_json::Value;
 
 use crate::time::Time;
@@ -26,6 +26,15 @@ struct Shape {
     left: bool,
     width: usize,
     precision: Option<usize>,
+}
+
+/// What belongs to a PUBLISH and not to its message.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// 0 at QoS 0.
+    pub(crate) packet_id: u16,
+    pub(crate) topic_alias: Option<u16>,
+    pub(crate) subscription_identifiers: Vec<SubscriptionIdentifier>,
 }
 
 /// What cannot be printed, a line for standard error.
@@ -54,7 +63,7 @@ impl Format {
     pub(crate) fn print(
         &self,
         message: &Message,
-        packet_id: u16,
+        seen: &Seen,
         out: &mut Vec<u8>,
     ) -> Result<(), NotJson> {
         let time = Time::now();
@@ -66,7 +75,7 @@ impl Format {
                     out.extend_from_slice(format!("{:09}", time.nanoseconds).as_bytes())
                 }
                 Piece::Time(letter) => out.extend_from_slice(time.strftime(*letter).as_bytes()),
-                Piece::Field(shape, letter) => match value(*letter, message, packet_id, &time) {
+                Piece::Field(shape, letter) => match value(*letter, message, seen, &time) {
                     Ok(bytes) => shape.pad(*letter, &bytes, out),
                     Err(error) => result = Err(error),
                 },
@@ -125,8 +134,9 @@ fn escape(character: Option<char>) -> Result<String, String> {
 }
 
 /// What a letter stands for, before it is cut and padded.
-fn value(letter: char, message: &Message, packet_id: u16, time: &Time) -> Result<Vec<u8>, NotJson> {
+fn value(letter: char, message: &Message, seen: &Seen, time: &Time) -> Result<Vec<u8>, NotJson> {
     let payload = &message.payload;
+    let packet_id = seen.packet_id;
     let text = match letter {
         'p' => return Ok(payload.to_vec()),
         't' => message.topic.to_string(),
@@ -140,9 +150,40 @@ fn value(letter: char, message: &Message, packet_id: u16, time: &Time) -> Result
         'U' => format!("{}.{:09}", time.seconds, time.nanoseconds),
         'j' => json(message, packet_id, time, &quoted(&String::from_utf8_lossy(payload))),
         'J' => json(message, packet_id, time, &unquoted(message)?),
-        _ => String::new(),
+        'A' => seen.topic_alias.map_or(String::new(), |alias| alias.to_string()),
+        'S' => separated(seen.subscription_identifiers.iter().map(ToString::to_string)),
+        'P' => {
+            let pairs = message.properties.properties().user_properties();
+            separated(pairs.map(|pair| format!("{}:{}", pair.name, pair.value)))
+        }
+        _ => return Ok(property(letter, message)),
     };
     Ok(text.into_bytes())
+}
+
+/// The property of a message that a letter stands for.
+fn property(letter: char, message: &Message) -> Vec<u8> {
+    let id = match letter {
+        'C' => PropertyId::ContentType,
+        'D' => PropertyId::CorrelationData,
+        'E' => PropertyId::MessageExpiryInterval,
+        'F' => PropertyId::PayloadFormatIndicator,
+        _ => PropertyId::ResponseTopic,
+    };
+    match message.properties.properties().find(id) {
+        Some(Property::ContentType(text)) => text.into(),
+        Some(Property::CorrelationData(data)) => data.into(),
+        Some(Property::MessageExpiryInterval(seconds)) => seconds.to_string().into(),
+        Some(Property::PayloadFormatIndicator(format)) => {
+            u8::from(format == PayloadFormat::Utf8).to_string().into()
+        }
+        Some(Property::ResponseTopic(topic)) => topic.as_bytes().into(),
+        _ => Vec::new(),
+    }
+}
+
+fn separated(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 fn json(message: &Message, packet_id: u16, time: &Time, payload: &str) -> String {

@@ -11,13 +11,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use mqtt_sansio::{
-    Client, ClientConfig, ClientEvent, Connect, DisconnectReason, Instant, MAXIMUM_PACKET_SIZE,
-    Message, Packet, PacketId, ReasonCode, RequestOutcome, Subscription,
+    Client, ClientConfig, ClientEvent, ClientSession, Connect, DisconnectReason, Instant,
+    MAXIMUM_PACKET_SIZE, Message, OwnedProperties, Packet, PacketId, PacketType, Property,
+    PropertyId, ReasonCode, RequestOutcome, Subscription,
 };
 
 use common::command::{self, End};
 use common::driver::{Application, Driver};
-use format::{Format, NotJson};
+use format::{Format, NotJson, Seen};
 use options::Arguments;
 use signals::Stop;
 
@@ -41,12 +42,17 @@ fn run(mut arguments: Arguments) -> Result<End, End> {
     // A message counts as received when it is printed.
     config.manual_acknowledgement = true;
     let address = arguments.options.address();
-    let mut driver = Driver::open(address, config, arguments.options.trace())?;
+    let client = if arguments.options.resumes() {
+        Client::resume(config, ClientSession::forgotten())
+    } else {
+        Client::new(config)
+    };
+    let mut driver = Driver::open(address, client, arguments.options.trace())?;
     signals::watch(driver.sender());
     let mut subscriber = Subscriber {
         arguments: &arguments,
         format,
-        packet_id: 0,
+        seen: Seen::default(),
         printed: 0,
         deadline: arguments.timeout.map(|timeout| Instant::from_millis(0) + timeout),
         end: None,
@@ -58,8 +64,8 @@ fn run(mut arguments: Arguments) -> Result<End, End> {
 struct Subscriber<'a> {
     arguments: &'a Arguments,
     format: Format,
-    /// The identifier of the last PUBLISH that came, 0 at QoS 0.
-    packet_id: u16,
+    /// What the last PUBLISH had that its message has not.
+    seen: Seen,
     printed: u64,
     deadline: Option<Instant>,
     /// The exit status, once the end is decided, and what is said then.
@@ -69,7 +75,7 @@ struct Subscriber<'a> {
 impl Subscriber<'_> {
     fn finish(&mut self, now: Instant, end: (u8, Option<&'static str>), client: &mut Client) {
         self.end.get_or_insert(end);
-        client.disconnect(now);
+        self.arguments.options.disconnect(now, client);
     }
 
     fn request(&mut self, now: Instant, client: &mut Client) {
@@ -77,9 +83,11 @@ impl Subscriber<'_> {
         let topics = self.arguments.topics();
         let subscriptions: Vec<_> =
             topics.into_iter().map(|topic| Subscription::new(topic, qos)).collect();
-        let mut result = client.subscribe(now, &subscriptions);
+        let properties = self.arguments.options.properties(PacketType::Subscribe);
+        let mut result = client.subscribe_with(now, &subscriptions, &properties);
+        let properties = self.arguments.options.properties(PacketType::Unsubscribe);
         for filter in self.arguments.unsubscribe() {
-            result = result.and_then(|_| client.unsubscribe(now, &[filter]));
+            result = result.and_then(|_| client.unsubscribe_with(now, &[filter], &properties));
         }
         if let Err(error) = result {
             eprintln!("Error: {error}.");
@@ -107,7 +115,7 @@ impl Subscriber<'_> {
         if message.payload.is_empty() && self.arguments.is_plain() {
             return self.print_empty(message);
         }
-        if let Err(NotJson(text)) = self.format.print(message, self.packet_id, &mut line) {
+        if let Err(NotJson(text)) = self.format.print(message, &self.seen, &mut line) {
             if !self.arguments.options.quiet {
                 eprintln!("{text}");
             }
@@ -139,9 +147,24 @@ impl Application for Subscriber<'_> {
         self.arguments.options.connect()
     }
 
+    fn connect_properties(&self) -> Vec<Property<'_>> {
+        self.arguments.options.connect_properties()
+    }
+
+    fn will_properties(&self) -> Vec<Property<'_>> {
+        self.arguments.options.will_properties()
+    }
+
     fn received(&mut self, packet: &Packet<'_>) {
         if let Packet::Publish(publish) = packet {
-            self.packet_id = publish.delivery.packet_id().map_or(0, PacketId::get);
+            self.seen = Seen {
+                packet_id: publish.delivery.packet_id().map_or(0, PacketId::get),
+                topic_alias: match publish.properties.find(PropertyId::TopicAlias) {
+                    Some(Property::TopicAlias(alias)) => Some(alias.get()),
+                    _ => None,
+                },
+                subscription_identifiers: Vec::new(),
+            };
         }
     }
 
@@ -151,8 +174,15 @@ impl Application for Subscriber<'_> {
             ClientEvent::Subscribed { outcome: RequestOutcome::Answered(codes), .. } => {
                 self.subscribed(now, &codes, client);
             }
-            ClientEvent::Message { message, token, .. } if self.end.is_none() => {
+            ClientEvent::Subscribed { outcome: RequestOutcome::NotSent(why), .. } => {
+                eprintln!("Error: {why}.");
+                self.finish(now, (1, None), client);
+            }
+            ClientEvent::Message { message, token, subscription_identifiers, .. }
+                if self.end.is_none() =>
+            {
                 if !self.is_unwanted(&message) {
+                    self.seen.subscription_identifiers = subscription_identifiers;
                     if self.print(&message).is_err() {
                         return self.finish(now, (1, None), client);
                     }
@@ -182,13 +212,15 @@ impl Application for Subscriber<'_> {
         self.finish(now, (0, None), client);
     }
 
-    fn ended(&self, reason: DisconnectReason) -> Option<End> {
+    fn ended(&self, reason: DisconnectReason, properties: &OwnedProperties) -> Option<End> {
         if let Some((status, line)) = self.end {
             return Some(End::Exit(status, line.map(str::to_owned).into_iter().collect()));
         }
         match reason {
-            DisconnectReason::Refused(_) | DisconnectReason::ServerFault(_) => {
-                Some(End::ended(reason, self.arguments.options.version()))
+            DisconnectReason::Refused(_)
+            | DisconnectReason::Server(_)
+            | DisconnectReason::ServerFault(_) => {
+                Some(End::ended(reason, properties, self.arguments.options.version()))
             }
             _ => None,
         }

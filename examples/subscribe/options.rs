@@ -14,6 +14,8 @@ Formats (-F):
   %t topic        %p payload      %x %X payload in hex    %l length of the payload
   %q QoS          %r retained     %m packet identifier    %% a %
   %j all as JSON  %J same, with a payload that is JSON itself
+  %C content type %R response topic  %D correlation data  %E expiry interval  %P user properties
+  %F payload format indicator        %S subscription identifiers          %A topic alias
   %I date and time (ISO 8601)     %U seconds since 1970   @X as strftime's %X; @N nanoseconds
   \\n \\r \\t \\v \\a \\e \\0 \\\\ characters; times are UTC
   Between % and the letter: 0 to pad with zeros or - to align left, a width, a . and a longest length.
@@ -21,6 +23,7 @@ Formats (-F):
 Examples:
   subscribe -t 'kitchen/#' -v
   subscribe -h broker.example -u me -P secret -t kitchen/temp -C 1 -W 10
+  subscribe -V 5 -i logger -x 3600 -t '#' -D connect receive-maximum 10 -F '%t %C %p'
   subscribe -i logger -c -q 1 -t '#' -F '%I %t %p'
 
 Exit status: 0 when ended by -C, -E or a signal, 27 by -W, the return code of CONNACK where the server
