@@ -1,8 +1,10 @@
 //! The properties that an application message takes along, section 3.3.2.3 of 5.0.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+#[cfg(feature = "serde")]
 use bytes::Bytes;
 
 use crate::codec::{Place, Properties, Property, PropertyId, Violation};
@@ -24,13 +26,13 @@ use crate::packet_type::PacketType;
 #[derive(Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Bytes", into = "Bytes"))]
-pub struct MessageProperties(Bytes);
+pub struct MessageProperties(Option<Arc<[u8]>>);
 
 const PLACE: Place = Place::Packet(PacketType::Publish);
 
 impl MessageProperties {
     /// No properties.
-    pub const EMPTY: MessageProperties = MessageProperties(Bytes::new());
+    pub const EMPTY: MessageProperties = MessageProperties(None);
 
     /// Checks properties and copies them.
     ///
@@ -43,7 +45,7 @@ impl MessageProperties {
         }
         let properties = Properties::new(properties);
         properties.encoded_len(PLACE)?;
-        Ok(MessageProperties(properties.to_bytes()))
+        Ok(MessageProperties::of(properties.to_block()))
     }
 
     /// Those of a PUBLISH or a will that go along with its message.
@@ -52,19 +54,31 @@ impl MessageProperties {
             return MessageProperties::EMPTY;
         }
         let travelling: Vec<_> = properties.iter().filter(|p| travels(p.id())).collect();
-        MessageProperties(Properties::new(&travelling).to_bytes())
+        MessageProperties::of(Properties::new(&travelling).to_block())
     }
 
     /// The properties.
+    #[inline]
     #[must_use]
     pub fn properties(&self) -> Properties<'_> {
-        Properties::from_block(&self.0, PLACE).unwrap_or_default()
+        match &self.0 {
+            None => Properties::EMPTY,
+            Some(block) => Properties::from_block(block, PLACE).unwrap_or_default(),
+        }
+    }
+
+    fn of(block: Vec<u8>) -> MessageProperties {
+        MessageProperties(if block.is_empty() { None } else { Some(block.into()) })
+    }
+
+    fn block(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// Message Expiry Interval, in seconds.
@@ -86,12 +100,12 @@ impl MessageProperties {
                 other => other,
             })
             .collect();
-        MessageProperties(Properties::new(&properties).to_bytes())
+        MessageProperties::of(Properties::new(&properties).to_block())
     }
 
     /// How many bytes they take.
     pub(crate) fn size(&self) -> usize {
-        self.0.len()
+        self.block().len()
     }
 }
 
@@ -117,14 +131,14 @@ impl TryFrom<Bytes> for MessageProperties {
         if !properties.iter().all(|property| travels(property.id())) {
             return Err(Violation::PropertyNotAllowed);
         }
-        Ok(MessageProperties(bytes))
+        Ok(MessageProperties::of(bytes.into()))
     }
 }
 
 #[cfg(feature = "serde")]
 impl From<MessageProperties> for Bytes {
     fn from(properties: MessageProperties) -> Bytes {
-        properties.0
+        Bytes::copy_from_slice(properties.block())
     }
 }
 

@@ -1,7 +1,10 @@
 //! The properties of one packet, kept beyond it.
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
+#[cfg(feature = "serde")]
 use bytes::Bytes;
 
 use crate::codec::{Place, Properties, Property, PropertyId, UserProperty, Violation};
@@ -21,11 +24,11 @@ use crate::codec::{Place, Properties, Property, PropertyId, UserProperty, Violat
 #[derive(Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Bytes", into = "Bytes"))]
-pub struct OwnedProperties(Bytes);
+pub struct OwnedProperties(Option<Arc<[u8]>>);
 
 impl OwnedProperties {
     /// No properties.
-    pub const EMPTY: OwnedProperties = OwnedProperties(Bytes::new());
+    pub const EMPTY: OwnedProperties = OwnedProperties(None);
 
     /// Checks properties and copies them. Whether they may stand in a packet is checked when they are put
     /// there.
@@ -44,19 +47,27 @@ impl OwnedProperties {
         if properties.is_empty() {
             return OwnedProperties::EMPTY;
         }
-        OwnedProperties(properties.to_bytes())
+        OwnedProperties::of(properties.to_block())
     }
 
     /// The properties, borrowed.
     #[must_use]
     pub fn properties(&self) -> Properties<'_> {
-        Properties::from_block(&self.0, Place::Anywhere).unwrap_or_default()
+        Properties::from_block(self.block(), Place::Anywhere).unwrap_or_default()
+    }
+
+    fn of(block: Vec<u8>) -> OwnedProperties {
+        OwnedProperties(if block.is_empty() { None } else { Some(block.into()) })
+    }
+
+    fn block(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// Reason String: an explanation for people.
@@ -116,14 +127,14 @@ impl TryFrom<Bytes> for OwnedProperties {
 
     fn try_from(bytes: Bytes) -> Result<OwnedProperties, Violation> {
         Properties::from_block(&bytes, Place::Anywhere).ok_or(Violation::PropertyValue)?;
-        Ok(OwnedProperties(bytes))
+        Ok(OwnedProperties::of(bytes.into()))
     }
 }
 
 #[cfg(feature = "serde")]
 impl From<OwnedProperties> for Bytes {
     fn from(properties: OwnedProperties) -> Bytes {
-        properties.0
+        Bytes::copy_from_slice(properties.block())
     }
 }
 

@@ -31,27 +31,30 @@ pub(crate) struct Given {
 
 impl Given {
     pub(crate) fn parse(parts: &str) -> Result<Given, Invalid> {
-        let invalid = |text: &str| Invalid(format!("Error: {text} --property argument."));
-        let few = || invalid("Not enough values given in");
+        let invalid = |text: &str| Invalid(format!("{text} in --property argument."));
+        let few = || {
+            let text = "--property argument given but not enough arguments specified.";
+            Invalid(text.to_owned())
+        };
         let mut parts = parts.split(SEPARATOR);
         let mut next = || parts.next().map(str::to_owned).ok_or_else(few);
         let (command, property) = (next()?, next()?);
-        let place = place(&command).ok_or_else(|| invalid("Invalid command given in"))?;
+        let place = place(&command).ok_or_else(|| invalid("Invalid command given"))?;
         let name = property.replace('-', "_");
         let id = PropertyId::ALL.iter().copied().find(|id| id.name() == name);
-        let id = id.ok_or_else(|| invalid("Invalid property name given in"))?;
+        let id = id.ok_or_else(|| invalid("Invalid property name given"))?;
         let allowed = match place {
             Place::Packet(packet) => id.is_allowed_in(packet),
             Place::Will => id.is_allowed_in_will(),
         };
         if !allowed {
-            return Err(invalid(&format!("{property} property not allowed for {command} in")));
+            return Err(invalid(&format!("{property} property not allowed for {command}")));
         }
         let name = if id == PropertyId::UserProperty { next()? } else { String::new() };
         let given = Given { place, id, name, value: next()? };
         if given.property().is_none() {
             let text = format!("Property value ({}) out of range for property", given.value);
-            return Err(Invalid(format!("Error: {text} {property}.")));
+            return Err(Invalid(format!("{text} {property}.")));
         }
         Ok(given)
     }

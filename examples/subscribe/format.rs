@@ -34,7 +34,7 @@ pub(crate) struct Seen {
     /// 0 at QoS 0.
     pub(crate) packet_id: u16,
     pub(crate) topic_alias: Option<u16>,
-    pub(crate) subscription_identifiers: Vec<SubscriptionIdentifier>,
+    pub(crate) subscription_identifiers: Box<[SubscriptionIdentifier]>,
 }
 
 /// What cannot be printed, a line for standard error.

@@ -163,7 +163,7 @@ impl Application for Subscriber<'_> {
                     Some(Property::TopicAlias(alias)) => Some(alias.get()),
                     _ => None,
                 },
-                subscription_identifiers: Vec::new(),
+                subscription_identifiers: Box::default(),
             };
         }
     }

@@ -179,12 +179,14 @@ impl Client {
     }
 }
 
+#[inline]
 fn check_message(link: Option<&Link>, message: &Message) -> Result<(), CommandError> {
     let delivery = transmit::delivery(message, false, PacketId::MIN);
     check(link, &message.publish(delivery, message.retain).into())
 }
 
 /// Whether the packet can be sent on this connection, or without one, on any.
+#[inline]
 fn check(link: Option<&Link>, packet: &Packet<'_>) -> Result<(), CommandError> {
     match link {
         Some(link) => link.check(packet),

@@ -1,5 +1,6 @@
 //! What a client tells its driver and the application.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::error::{NotSent, ServerFault};
@@ -108,7 +109,7 @@ pub enum ClientEvent {
         /// The DUP flag: whether it may have been sent before.
         dup: bool,
         /// The identifiers of the subscriptions that it came for, where they have some; empty before 5.0.
-        subscription_identifiers: Vec<SubscriptionIdentifier>,
+        subscription_identifiers: Box<[SubscriptionIdentifier]>,
         /// What to acknowledge it with, where that is the application's part.
         token: Option<Token>,
     },

@@ -312,7 +312,7 @@ impl Client {
 
     /// Tells the driver that there is something to send, if there is.
     fn signal_transmit(&mut self) {
-        if self.has_something_to_send() {
+        if !self.signals.transmit && self.has_something_to_send() {
             self.signals.transmit = true;
         }
     }

@@ -110,22 +110,23 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// The message with the Message Expiry Interval that is left of it.
-    pub(super) fn aged(self, now: Instant) -> Message {
-        let mut message = self.message;
+    /// Leaves of its Message Expiry Interval what is left of it.
+    #[inline]
+    pub(super) fn age(&mut self, now: Instant) {
         if let Some(expires) = self.expires {
+            let properties = &mut self.message.properties;
             let left = expires - now;
             let left = left.as_secs() + u64::from(left.subsec_nanos() > 0);
             let left = u32::try_from(left).unwrap_or(u32::MAX);
-            if message.properties.message_expiry_interval().is_some_and(|all| left < all) {
-                message.properties = message.properties.with_message_expiry_interval(left);
+            if properties.message_expiry_interval().is_some_and(|all| left < all) {
+                *properties = properties.with_message_expiry_interval(left);
             }
         }
-        message
     }
 }
 
 /// When a message expires that is handed over now; an interval of 0 is good for the moment.
+#[inline]
 fn expiry(message: &Message, now: Instant) -> Option<Instant> {
     if message.properties.is_empty() {
         return None;
@@ -147,6 +148,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    #[inline]
     pub(super) fn push_message(&mut self, handle: Handle, message: Message, now: Instant) {
         let expires = expiry(&message, now);
         self.expiries.extend(expires.map(|expires| (expires, handle)));
@@ -158,6 +160,7 @@ impl Queue {
         self.push(Waiting { handle, message, expires: None });
     }
 
+    #[inline]
     fn push(&mut self, waiting: Waiting) {
         self.bytes += waiting.message.size();
         self.messages.push_back(waiting);
@@ -175,12 +178,14 @@ impl Queue {
         self.requests.push_back((handle, request));
     }
 
+    #[inline]
     pub(super) fn pop_message(&mut self) -> Option<Waiting> {
         let waiting = self.messages.pop_front()?;
         self.forget(&waiting);
         Some(waiting)
     }
 
+    #[inline]
     fn forget(&mut self, waiting: &Waiting) {
         self.bytes -= waiting.message.size();
         if let Some(expires) = waiting.expires {

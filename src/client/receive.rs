@@ -1,12 +1,14 @@
 //! What the server sends: one function for each packet.
 
+use alloc::boxed::Box;
+
 use super::Client;
 use super::answers::has_problem_information;
 use super::error::ServerFault;
 use super::event::{ClientEvent, DisconnectReason, PublishOutcome, RequestOutcome, Token};
 use super::queue::Key;
 use super::state::{Link, State, Turn};
-use crate::codec::{Frame, FrameReader, Properties};
+use crate::codec::{Frame, FrameReader, Properties, PropertyId, SubscriptionIdentifier};
 use crate::delivery::{Acked, OutboundAliases, Received};
 use crate::message::{Message, Topic};
 use crate::owned_properties::OwnedProperties;
@@ -75,20 +77,19 @@ impl Client {
     }
 
     /// Whether the packet may come now.
+    #[inline]
     fn check_place(&self, packet: &Packet<'_>) -> Result<(), ServerFault> {
-        let packet_type = packet.packet_type();
-        let connack = packet_type == PacketType::ConnAck;
-        match &self.state {
-            State::Connecting { .. } if !connack && packet_type != PacketType::Auth => {
-                return Err(ServerFault::BeforeConnAck(packet_type)); // [MQTT-3.2.0-1]
+        match (&self.state, packet) {
+            (State::Connecting { .. }, Packet::ConnAck(_) | Packet::Auth(_)) => {}
+            (State::Connecting { .. }, _) => {
+                return Err(ServerFault::BeforeConnAck(packet.packet_type())); // [MQTT-3.2.0-1]
             }
-            State::Connecting { .. } => {}
-            _ if connack => return Err(ServerFault::SecondConnAck),
+            (_, Packet::ConnAck(_)) => return Err(ServerFault::SecondConnAck),
             _ => {}
         }
         let asked = self.state.link().is_none_or(|link| link.receiving.problem_information);
         if !asked && has_problem_information(packet) {
-            return Err(ServerFault::ProblemInformation(packet_type));
+            return Err(ServerFault::ProblemInformation(packet.packet_type()));
         }
         Ok(())
     }
@@ -170,7 +171,7 @@ impl Client {
                 Some(topic) => Message::with_topic(topic, publish),
             },
             dup: publish.delivery.dup(),
-            subscription_identifiers: publish.properties.subscription_identifiers().collect(),
+            subscription_identifiers: subscription_identifiers(publish),
             token,
         });
         if let (false, Some(packet_id)) = (manual, publish.delivery.packet_id()) {
@@ -307,6 +308,14 @@ impl Link {
         }
         Ok(receiving.aliases.resolve(publish)?)
     }
+}
+
+/// Empty without a look at the properties, where there is none.
+fn subscription_identifiers(publish: &Publish<'_>) -> Box<[SubscriptionIdentifier]> {
+    if !publish.properties.contains(PropertyId::SubscriptionIdentifier) {
+        return Box::default();
+    }
+    publish.properties.subscription_identifiers().collect()
 }
 
 fn unexpected(packet: PacketType, packet_id: PacketId) -> ServerFault {

@@ -102,7 +102,11 @@ impl Client {
                 .queue
                 .messages()
                 .iter()
-                .map(|waiting| (waiting.handle, waiting.clone().aged(self.now)))
+                .cloned()
+                .map(|mut waiting| {
+                    waiting.age(self.now);
+                    (waiting.handle, waiting.message)
+                })
                 .collect(),
             requests: self.queue.requests().iter().cloned().collect(),
             unpolled,

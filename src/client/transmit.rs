@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Client;
 use super::event::{DisconnectReason, PublishOutcome};
-use super::queue::{Key, Request, published};
+use super::queue::{Key, Request, Waiting, published};
 use super::state::{Link, State};
 use crate::codec::{Properties, Property, TopicAlias};
 use crate::delivery::{Batch, Unacknowledged};
@@ -163,9 +163,9 @@ impl Client {
     }
 
     fn send_message(&mut self, batch: &mut Batch<'_>, now: Instant) -> Option<()> {
-        let waiting = self.queue.pop_message()?;
-        let handle = waiting.handle;
-        let message = waiting.aged(now);
+        let mut waiting = self.queue.pop_message()?;
+        waiting.age(now);
+        let Waiting { handle, message, .. } = waiting;
         let link = self.state.link_mut()?;
         if message.qos == QoS::AtMostOnce {
             link.publish(batch, &message, Delivery::AtMostOnce);
@@ -191,6 +191,7 @@ impl Link {
     }
 
     /// PUBLISH, by the alias of its topic where there is one.
+    #[inline]
     fn publish(&mut self, batch: &mut Batch<'_>, message: &Message, delivery: Delivery) {
         let Some((alias, known)) = self.alias(message) else {
             return batch.publish(message, delivery, message.retain);
@@ -206,8 +207,12 @@ impl Link {
     }
 
     /// None where the packet might become too large by it.
+    #[inline]
     fn alias(&mut self, message: &Message) -> Option<(TopicAlias, bool)> {
         const AROUND: usize = 16;
+        if self.aliases.is_off() {
+            return None;
+        }
         let fits = message.size() + AROUND <= self.terms.maximum_packet_size as usize;
         if fits { self.aliases.alias(&message.topic) } else { None }
     }

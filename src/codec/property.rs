@@ -508,11 +508,11 @@ impl<'a> Properties<'a> {
 
     /// The block of bytes that they are, without the length before them, where they were checked.
     #[cfg(feature = "alloc")]
-    pub(crate) fn to_bytes(self) -> bytes::Bytes {
+    pub(crate) fn to_block(self) -> alloc::vec::Vec<u8> {
         let mut block = alloc::vec::Vec::new();
         let written = self.write(&mut super::write::BufSink(&mut block));
         debug_assert_eq!(written, Some(()), "a vector has room");
-        block.into()
+        block
     }
 
     #[inline(always)]

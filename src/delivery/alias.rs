@@ -30,7 +30,15 @@ impl InboundAliases {
 
     /// Learns the alias of a PUBLISH that has one with a topic name, and gives the topic of one that has it
     /// instead. [MQTT-3.3.2-10] [MQTT-3.3.2-12]
+    #[inline]
     pub(crate) fn resolve(&mut self, publish: &Publish<'_>) -> Result<Option<Topic>, AliasFault> {
+        if !publish.properties.contains(PropertyId::TopicAlias) {
+            return Ok(None);
+        }
+        self.resolve_alias(publish)
+    }
+
+    fn resolve_alias(&mut self, publish: &Publish<'_>) -> Result<Option<Topic>, AliasFault> {
         let Some(Property::TopicAlias(alias)) = publish.properties.find(PropertyId::TopicAlias)
         else {
             return Ok(None);
@@ -63,9 +71,15 @@ impl OutboundAliases {
         OutboundAliases { maximum, aliases: BTreeMap::new() }
     }
 
+    /// Whether it never gives any.
+    #[inline]
+    pub(crate) const fn is_off(&self) -> bool {
+        self.maximum == 0
+    }
+
     /// The alias to send with a topic, and whether the peer knows already what it stands for.
     pub(crate) fn alias(&mut self, topic: &Topic) -> Option<(TopicAlias, bool)> {
-        if self.maximum == 0 || topic.name().as_bytes().len() <= LEN {
+        if self.is_off() || topic.name().as_bytes().len() <= LEN {
             return None;
         }
         if let Some(alias) = self.aliases.get(topic) {

@@ -83,6 +83,7 @@ impl<'a> Batch<'a> {
     }
 
     /// A PUBLISH with that payload.
+    #[inline]
     pub(crate) fn publish_as(&mut self, publish: &Publish<'_>, payload: &Bytes) {
         if payload.len() < SEGMENT {
             return self.packet(&(*publish).into());

@@ -315,7 +315,7 @@ pub(crate) fn received(qos: QoS, payload: &'static str, dup: bool) -> ClientEven
 
 /// A message without a token.
 pub(crate) fn message_event(message: Message, dup: bool) -> ClientEvent {
-    ClientEvent::Message { message, dup, subscription_identifiers: Vec::new(), token: None }
+    ClientEvent::Message { message, dup, subscription_identifiers: Box::default(), token: None }
 }
 
 /// The payloads of the messages that came.

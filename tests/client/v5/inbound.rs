@@ -26,7 +26,7 @@ fn a_message_carries_its_properties_and_subscription_identifiers() {
     output.events(&[ClientEvent::Message {
         message: message_with("t", QoS::AtMostOnce, &properties),
         dup: false,
-        subscription_identifiers: identifiers.to_vec(),
+        subscription_identifiers: identifiers.into(),
         token: None,
     }]);
 }
