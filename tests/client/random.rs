@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use mqtt_sansio::{
-    ClientConfig, ClientEvent, DisconnectReason, QoS, RequestOutcome, Subscription, TopicFilter,
-    Version,
+    ClientConfig, ClientEvent, DisconnectReason, PublishOutcome, QoS, RequestOutcome, Subscription,
+    TopicFilter, Version,
 };
 
 use crate::bench::{ms, words};
@@ -50,6 +50,8 @@ const KINDS: [&str; 25] = [
 type Counts = BTreeMap<&'static str, u64>;
 
 struct Run {
+    /// Whether connections are of 5.0, most of them.
+    v5: bool,
     rng: Rng,
     sim: Sim,
     model: Model,
@@ -70,7 +72,26 @@ impl Run {
         sim.latency = rng.below(400);
         sim.keep_alive = rng.pick(&[0, 1, 5]);
         sim.fragments = rng.one_in(2).then(|| Rng::new(seed));
-        Run { rng, sim, model: Model::default(), counts: Counts::new(), steps: Vec::new() }
+        Run {
+            v5: false,
+            rng,
+            sim,
+            model: Model::default(),
+            counts: Counts::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// A client of 5.0, that now and then connects with 3.1.1.
+    fn new_v5(seed: u64) -> Run {
+        let mut run = Run::new(seed);
+        run.v5 = true;
+        run.sim.version = Version::V5_0;
+        run.sim.mixed = true;
+        run.sim.server.receive_maximum = run.rng.pick(&[1, 2, 3, 20]);
+        run.sim.config.topic_aliases = run.rng.pick(&[0, 1, 5]);
+        run.sim.client = mqtt_sansio::Client::new(run.sim.config.clone());
+        run
     }
 
     fn count(&mut self, kind: &'static str) {
@@ -109,7 +130,13 @@ impl Run {
     fn publish(&mut self) {
         let qos = self.rng.pick(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce]);
         let len = if self.rng.one_in(8) { 1500 } else { 6 };
-        let message = self.model.message(qos, len);
+        let mut message = self.model.message(qos, len);
+        if self.v5 && self.rng.one_in(3) {
+            let seconds = self.rng.pick(&[1, 2, 60]);
+            let expiry = [mqtt_sansio::Property::MessageExpiryInterval(seconds)];
+            message.properties = mqtt_sansio::MessageProperties::new(&expiry).unwrap();
+            self.model.expiring.insert(message.payload.clone());
+        }
         if self.model.publish(&mut self.sim, message) {
             self.count(if len > 6 { "large message" } else { "publish" });
         } else {
@@ -165,6 +192,9 @@ impl Run {
     }
 
     fn connect(&mut self) {
+        if self.v5 {
+            self.sim.version = self.rng.pick(&[Version::V5_0, Version::V5_0, Version::V3_1_1]);
+        }
         // 3.1 does not tell the client of a lost session: it would take the old one as found.
         let clean_start = self.rng.one_in(6) && self.sim.version != Version::V3_1;
         if self.rng.one_in(6) && self.sim.version != Version::V3_1 {
@@ -215,7 +245,10 @@ impl Run {
             5 => {
                 self.count("server fault");
                 // A second CONNACK must not come before the first.
-                let faults = [&b"\xf0\x00"[..], b"\xd0\x01\x00", b"\x20\x02\x00\x00"];
+                let mut faults = [&b"\xf0\x00"[..], b"\xd0\x01\x00", b"\x20\x02\x00\x00"];
+                if self.sim.version == Version::V5_0 {
+                    faults[2] = b"\x20\x03\x00\x00\x00";
+                }
                 let known = if self.sim.client.is_connected() { 3 } else { 2 };
                 let bytes = self.rng.pick(&faults[..known]);
                 self.sim.server_bytes(bytes);
@@ -268,6 +301,12 @@ impl Run {
                 ClientEvent::Published { outcome: mqtt_sansio::PublishOutcome::Lost, .. } => {
                     self.count("lost message");
                 }
+                ClientEvent::Published { outcome, .. } if self.v5 => self.count(match outcome {
+                    PublishOutcome::Expired => "expired",
+                    PublishOutcome::Refused(_) => "refused message",
+                    PublishOutcome::NotSent(_) => "not in version",
+                    _ => "acknowledged",
+                }),
                 ClientEvent::Subscribed { outcome: RequestOutcome::Lost, .. } => {
                     self.count("lost request")
                 }
@@ -279,7 +318,10 @@ impl Run {
 
 /// One run; what was counted, and the final state in words.
 fn run(seed: u64) -> (Counts, Vec<u8>) {
-    let mut run = Run::new(seed);
+    run_to_its_end(seed, Run::new(seed))
+}
+
+fn run_to_its_end(seed: u64, mut run: Run) -> (Counts, Vec<u8>) {
     let mut done = 0;
     let result = catch_unwind(AssertUnwindSafe(|| {
         for step in 0..STEPS {
@@ -318,6 +360,28 @@ fn whatever_happens_every_promise_holds() {
         assert!(count >= 20, "{kind} occurred {count} times");
     }
     assert_eq!(counts.len(), KINDS.len(), "{counts:?}");
+}
+
+/// What must also have happened in the runs of 5.0.
+const KINDS_V5: [&str; 4] = ["acknowledged", "expired", "not in version", "refused message"];
+
+#[test]
+fn whatever_happens_every_promise_holds_in_5_0_beside_3_1_1() {
+    if let Some(seed) = std::env::var("SEED5").ok().and_then(|seed| seed.parse().ok()) {
+        run_to_its_end(seed, Run::new_v5(seed));
+        return;
+    }
+    let mut counts = Counts::new();
+    for seed in 0..SEEDS {
+        for (kind, count) in run_to_its_end(seed, Run::new_v5(seed)).0 {
+            *counts.entry(kind).or_default() += count;
+        }
+    }
+    println!("{SEEDS} runs: {counts:#?}");
+    for kind in KINDS.iter().chain(&KINDS_V5) {
+        let count = counts.get(kind).copied().unwrap_or(0);
+        assert!(count >= 20, "{kind} occurred {count} times");
+    }
 }
 
 #[test]

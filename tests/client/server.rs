@@ -1,11 +1,12 @@
 //! A model of a server for one client: enough of one to hold up its end of every exchange.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use mqtt_sansio::{
-    Ack, ConnAck, Delivery, Frame, MAXIMUM_PACKET_SIZE, Message, Packet, PacketId, Publish, QoS,
-    ReasonCode, Sender, SubAck, UnsubAck, Version,
+    Ack, ConnAck, Delivery, Frame, MAXIMUM_PACKET_SIZE, Message, Packet, PacketId, Properties,
+    Property, PropertyId, Publish, QoS, ReasonCode, Sender, SubAck, Topic, TopicAlias, TopicName,
+    UnsubAck, Version,
 };
 
 use crate::bench::hex;
@@ -55,6 +56,35 @@ pub(crate) struct Server {
     /// Set by the test: PINGREQ is not answered.
     pub(crate) mute: bool,
     pub(crate) disconnected: bool,
+    /// Set by the test: how many PUBLISH the client may have open, in 5.0.
+    pub(crate) receive_maximum: u16,
+    /// QoS 2 PUBLISH of this connection without PUBREL.
+    open: BTreeSet<PacketId>,
+    aliases: Aliases,
+}
+
+/// The topic aliases of one connection: the client's, and those that were given to it.
+#[derive(Debug, Default)]
+struct Aliases {
+    received: BTreeMap<TopicAlias, Topic>,
+    sent: Vec<Topic>,
+}
+
+/// How many topic aliases either side accepts.
+pub(crate) const ALIASES: u16 = 2;
+
+/// Messages that the server refuses in 5.0, and that the application does.
+pub(crate) fn is_refused(payload: &[u8]) -> bool {
+    number(payload) % 11 == 0
+}
+
+pub(crate) fn number(payload: &[u8]) -> usize {
+    std::str::from_utf8(&payload[..6]).unwrap().parse().unwrap()
+}
+
+/// What each message of a run is about.
+pub(crate) fn topic_of(number: usize) -> &'static str {
+    ["a", "a/b", "c"][number % 3]
 }
 
 impl Server {
@@ -89,6 +119,8 @@ impl Server {
     pub(crate) fn close(&mut self) {
         self.connected = false;
         self.disconnected = false;
+        self.open.clear();
+        self.aliases = Aliases::default();
         self.input.clear();
         self.output.clear();
         // A new session is kept from when the client has shown that it knows of it: no 3.1.1 client can
@@ -116,8 +148,9 @@ impl Server {
             return;
         };
         if message.qos == QoS::AtMostOnce {
-            self.send(&publish(&message, false, PacketId::MIN).into());
-            return;
+            let publish = publish(&message, false, PacketId::MIN);
+            let bytes = self.aliases.encode(publish, self.version.unwrap());
+            return self.output.push(bytes);
         }
         let id = loop {
             session.last_id = session.last_id.wrapping_add(1) % 8;
@@ -128,7 +161,7 @@ impl Server {
             }
         };
         let packet = publish(&message, false, id);
-        let bytes = encode(&packet.into(), self.version.unwrap());
+        let bytes = self.aliases.encode(packet, self.version.unwrap());
         session.sending.push_back((id, Unfinished::Publish(message)));
         self.output.push(bytes);
     }
@@ -143,7 +176,8 @@ impl Server {
         let input = std::mem::take(&mut self.input);
         let mut rest = &input[..];
         while let Some((frame, after)) = Frame::parse(rest, MAXIMUM_PACKET_SIZE).unwrap() {
-            let version = self.version.filter(|_| self.connected).unwrap_or(Version::V3_1_1);
+            // CONNECT, which comes first, is read as of any.
+            let version = self.version.unwrap_or(Version::V3_1_1);
             let packet = Packet::decode_from(Sender::Client, frame, version);
             let packet = packet.unwrap_or_else(|e| panic!("{}: {e}", hex(frame.as_bytes())));
             self.packet(&packet);
@@ -163,14 +197,16 @@ impl Server {
         if self.refuse {
             return;
         }
-        self.forgot = false;
+        // A DISCONNECT may also answer what came instead of CONNACK.
+        self.forgot &= matches!(packet, Packet::Disconnect(_));
         match packet {
             Packet::Publish(publish) => self.publish_received(publish),
             Packet::PubAck(ack) => self.finished(ack.packet_id, QoS::AtLeastOnce),
-            Packet::PubRec(ack) => self.pubrec(ack.packet_id),
+            Packet::PubRec(ack) => self.pubrec(ack),
             Packet::PubComp(ack) => self.finished(ack.packet_id, QoS::ExactlyOnce),
             Packet::PubRel(ack) => {
                 self.session.as_mut().unwrap().unreleased.remove(&ack.packet_id);
+                self.open.remove(&ack.packet_id);
                 self.send(&Packet::PubComp(Ack::new(ack.packet_id)));
             }
             Packet::Subscribe(subscribe) => {
@@ -179,7 +215,9 @@ impl Server {
                 self.send(&SubAck::new(subscribe.packet_id, &codes).into());
             }
             Packet::Unsubscribe(unsubscribe) => {
-                self.send(&UnsubAck::new(unsubscribe.packet_id, &[]).into());
+                let codes = [ReasonCode::Success].repeat(unsubscribe.filters.len());
+                let codes = if self.is_v5() { &codes[..] } else { &[] };
+                self.send(&UnsubAck::new(unsubscribe.packet_id, codes).into());
             }
             Packet::PingReq if self.mute => {}
             Packet::PingReq => self.send(&Packet::PingResp),
@@ -194,7 +232,7 @@ impl Server {
         }
         self.connected = true;
         self.disconnected = false;
-        self.clean = clean_start;
+        self.clean = clean_start && !self.is_v5();
         if clean_start {
             self.end_session();
             self.forgot = true;
@@ -205,7 +243,7 @@ impl Server {
         for (id, what) in &session.sending {
             resends.push(match what {
                 Unfinished::Publish(message) => {
-                    encode(&publish(message, true, *id).into(), self.version.unwrap())
+                    self.aliases.encode(publish(message, true, *id), self.version.unwrap())
                 }
                 Unfinished::Released => {
                     encode(&Packet::PubRel(Ack::new(*id)), self.version.unwrap())
@@ -214,12 +252,29 @@ impl Server {
         }
         let queued = std::mem::take(&mut session.queued);
         let told = present && self.version != Some(Version::V3_1);
-        self.send(&ConnAck::accepted(told).into());
+        let maximum = self.receive_maximum.max(1).try_into().unwrap();
+        let properties = [Property::ReceiveMaximum(maximum), Property::TopicAliasMaximum(ALIASES)];
+        let properties =
+            if self.is_v5() { Properties::new(&properties) } else { Properties::EMPTY };
+        self.send(&ConnAck { properties, ..ConnAck::accepted(told) }.into());
         self.output.extend(resends);
         queued.into_iter().for_each(|message| self.send_message(message));
     }
 
+    fn is_v5(&self) -> bool {
+        self.version == Some(Version::V5_0)
+    }
+
     fn publish_received(&mut self, publish: &Publish<'_>) {
+        self.check_topic(publish);
+        if self.is_v5() && is_refused(publish.payload) {
+            return self.refuse(publish.delivery);
+        }
+        if let (Delivery::ExactlyOnce { packet_id, .. }, true) = (publish.delivery, self.is_v5()) {
+            self.open.insert(packet_id);
+            let open = self.open.len();
+            assert!(open <= usize::from(self.receive_maximum.max(1)), "{open} [MQTT-3.3.4-7]");
+        }
         let session = self.session.as_mut().unwrap();
         let (answer, new) = match publish.delivery {
             Delivery::AtMostOnce => (None, true),
@@ -240,6 +295,32 @@ impl Server {
         }
         if let Some(answer) = answer {
             self.send(&answer);
+        }
+    }
+
+    /// The topic is that of the message, by whatever name it comes.
+    fn check_topic(&mut self, publish: &Publish<'_>) {
+        let mut topic = Topic::from(publish.topic);
+        if let Some(Property::TopicAlias(alias)) = publish.properties.find(PropertyId::TopicAlias) {
+            assert!(alias.get() <= ALIASES, "{alias} [MQTT-3.3.2-9]");
+            if publish.topic.is_empty() {
+                topic = self.aliases.received[&alias].clone();
+            }
+            self.aliases.received.insert(alias, topic.clone());
+        }
+        assert_eq!(topic.name().as_str(), topic_of(number(publish.payload)));
+    }
+
+    fn refuse(&mut self, delivery: Delivery) {
+        let refusal = |id| Ack { reason_code: ReasonCode::QuotaExceeded, ..Ack::new(id) };
+        match delivery {
+            Delivery::AtMostOnce => {}
+            Delivery::AtLeastOnce { packet_id, .. } => {
+                self.send(&Packet::PubAck(refusal(packet_id)));
+            }
+            Delivery::ExactlyOnce { packet_id, .. } => {
+                self.send(&Packet::PubRec(refusal(packet_id)));
+            }
         }
     }
 
@@ -268,8 +349,16 @@ impl Server {
         }
     }
 
-    fn pubrec(&mut self, id: PacketId) {
+    fn pubrec(&mut self, ack: &Ack<'_>) {
+        let id = ack.packet_id;
         let session = self.session.as_mut().unwrap();
+        if ack.reason_code.is_error() {
+            session.sending.retain(|(sent, _)| *sent != id);
+            if let Some(message) = session.queued.pop_front() {
+                self.send_message(message);
+            }
+            return;
+        }
         for (sent, what) in &mut session.sending {
             match what {
                 Unfinished::Publish(message) if message.qos == QoS::ExactlyOnce => {
@@ -282,6 +371,28 @@ impl Server {
             }
         }
         self.send(&Packet::PubRel(Ack::new(id)));
+    }
+}
+
+impl Aliases {
+    /// PUBLISH to a client of 5.0 goes by an alias where there is one.
+    fn encode(&mut self, mut publish: Publish<'_>, version: Version) -> Vec<u8> {
+        if version != Version::V5_0 {
+            return encode(&publish.into(), version);
+        }
+        let topic = Topic::from(publish.topic);
+        let known = self.sent.iter().position(|sent| *sent == topic);
+        if known.is_none() && self.sent.len() < usize::from(ALIASES) {
+            self.sent.push(topic);
+        } else if known.is_none() {
+            return encode(&publish.into(), version);
+        }
+        let alias = known.unwrap_or(self.sent.len() - 1) + 1;
+        let alias = [Property::TopicAlias(TopicAlias::new(alias as u16).unwrap())];
+        if known.is_some() {
+            publish.topic = TopicName::BY_ALIAS;
+        }
+        encode(&Publish { properties: Properties::new(&alias), ..publish }.into(), version)
     }
 }
 

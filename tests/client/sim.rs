@@ -1,16 +1,16 @@
 //! One client and the model of a server, a link that delays, splits and breaks, and a clock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use mqtt_sansio::{
-    Client, ClientConfig, ClientEvent, ClientOutput, CommandError, Connect, DisconnectReason,
-    Handle, Message, QoS, Token, Version,
+    Answer, Client, ClientConfig, ClientEvent, ClientOutput, CommandError, Connect,
+    DisconnectReason, Handle, Message, Properties, Property, QoS, ReasonCode, Token, Version,
 };
 
 use crate::bench::ms;
 use crate::rng::Rng;
-use crate::server::Server;
+use crate::server::{ALIASES, Server, is_refused, number, topic_of};
 use crate::watch::Watch;
 
 /// One direction of the link.
@@ -114,6 +114,10 @@ pub(crate) struct Sim {
     /// After which calls of the client's it is dropped and resumed from its session.
     pub(crate) restart_at: Vec<usize>,
     pub(crate) calls: usize,
+    /// Whether connections are of several versions.
+    pub(crate) mixed: bool,
+    /// What the application has refused, in 5.0.
+    pub(crate) refused: BTreeSet<Bytes>,
     to_server: Pipe,
     to_client: Pipe,
 }
@@ -137,6 +141,8 @@ impl Sim {
             fragments: None,
             restart_at: Vec::new(),
             calls: 0,
+            mixed: false,
+            refused: BTreeSet::new(),
             to_server: Pipe::default(),
             to_client: Pipe::default(),
         }
@@ -162,8 +168,16 @@ impl Sim {
         self.watch.open(clean_start);
         self.is_open = true;
         self.app.open += 1;
+        let properties = [
+            Property::SessionExpiryInterval(u32::MAX),
+            Property::ReceiveMaximum(7.try_into().unwrap()),
+            Property::TopicAliasMaximum(ALIASES),
+        ];
+        let v5 = self.version == Version::V5_0;
+        let properties = if v5 { Properties::new(&properties) } else { Properties::EMPTY };
+        let keep_alive = self.keep_alive;
         let connect =
-            Connect { clean_start, keep_alive: self.keep_alive, ..Connect::new(self.version, "c") };
+            Connect { clean_start, keep_alive, properties, ..Connect::new(self.version, "c") };
         self.client.connect(ms(self.now), &connect).unwrap();
         self.called();
     }
@@ -279,6 +293,8 @@ impl Sim {
             assert!(self.app.open >= 0, "Disconnected twice");
         }
         if let ClientEvent::Message { message, token, .. } = event {
+            let topic = topic_of(number(&message.payload));
+            assert_eq!(message.topic.name().as_str(), topic, "{message:?}");
             let got = Got { payload: message.payload.clone(), qos: message.qos };
             self.app.got.push(got.clone());
             if let Some(token) = token {
@@ -296,6 +312,13 @@ impl Sim {
     /// The application acknowledges one of the messages it got.
     pub(crate) fn acknowledge(&mut self, index: usize) {
         let (token, got) = self.app.tokens.remove(index);
+        if self.version == Version::V5_0 && is_refused(&got.payload) {
+            self.refused.insert(got.payload.clone());
+            self.app.acknowledged.push(got);
+            let answer = Answer::new(ReasonCode::QuotaExceeded, &[]).unwrap();
+            self.client.acknowledge_with(ms(self.now), token, answer);
+            return self.called();
+        }
         self.app.acknowledged.push(got);
         self.client.acknowledge(ms(self.now), token);
         self.called();

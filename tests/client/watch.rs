@@ -104,6 +104,9 @@ impl Watch {
             }
             Packet::SubAck(ack) => drop(self.exchanges.remove(&ack.packet_id)),
             Packet::UnsubAck(ack) => drop(self.exchanges.remove(&ack.packet_id)),
+            Packet::PubRec(ack) if ack.reason_code.is_error() => {
+                drop(self.exchanges.remove(&ack.packet_id));
+            }
             Packet::PubRec(ack) => {
                 if let Some(exchange) = self.exchanges.get_mut(&ack.packet_id) {
                     *exchange = Exchange::Released;
