@@ -3,15 +3,17 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::tree::{Entry, NodeId, Tree};
-use super::{Match, RouterConfig, SubscribeError, SubscriberId};
-use crate::packet::Subscription;
-use crate::topic::{TopicFilter, TopicName};
+use super::groups::{GroupId, Groups, Member};
+use super::options::Options;
+use super::tree::{Entry, NodeId, Path, Tree};
+use super::{Match, Matches, RouterConfig, SubscribeError, SubscriberId, number};
+use crate::topic::TopicName;
 
 /// The subscriptions of all subscribers. Each is known from both ends, and each end knows where the
 /// other stands: taking one away moves one more at each end, however many there are.
 pub(super) struct Subscriptions {
     tree: Tree,
+    groups: Groups,
     /// By the number of the subscriber.
     subscribers: Vec<Vec<Place>>,
     /// By the number of the subscriber: where it stands in the matches, if it does. What is left there
@@ -19,6 +21,9 @@ pub(super) struct Subscriptions {
     positions: Vec<u32>,
     hits: Vec<NodeId>,
     len: usize,
+    /// How many of them are shared, and how many have No Local.
+    shared: usize,
+    no_local: usize,
     max_levels: usize,
     max_subscriptions: usize,
 }
@@ -35,10 +40,13 @@ impl Subscriptions {
     pub(super) fn new(config: &RouterConfig) -> Subscriptions {
         Subscriptions {
             tree: Tree::new(config.seed),
+            groups: Groups::new(),
             subscribers: Vec::new(),
             positions: Vec::new(),
             hits: Vec::new(),
             len: 0,
+            shared: 0,
+            no_local: 0,
             max_levels: config.max_topic_levels,
             max_subscriptions: config.max_subscriptions,
         }
@@ -52,37 +60,54 @@ impl Subscriptions {
         self.places(subscriber.0).len()
     }
 
+    pub(super) fn shared(&self) -> usize {
+        self.shared
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
     pub(super) fn subscribe(
         &mut self,
         subscriber: SubscriberId,
-        subscription: &Subscription<'_>,
+        path: Path<'_>,
+        mut options: Options,
     ) -> Result<bool, SubscribeError> {
-        let filter = subscription.filter;
         if subscriber > SubscriberId::MAX {
             return Err(SubscribeError::SubscriberIdTooLarge);
         }
-        let levels = filter.levels().count();
+        let levels = path.filter.levels().count();
         if levels > self.max_levels {
             return Err(SubscribeError::TooManyLevels);
         }
-        if let Some((node, position)) = self.find(subscriber.0, filter) {
+        if path.share.is_some() {
+            options = options.without_no_local(); // [MQTT-3.8.3-4]
+        }
+        if let Some((node, position)) = self.find(subscriber.0, path) {
             if let Some(entry) = self.tree.subscribers_mut(node).get_mut(position) {
-                entry.qos = subscription.qos;
+                self.no_local -= usize::from(entry.options.no_local());
+                self.no_local += usize::from(options.no_local());
+                entry.options = options;
             }
             return Ok(true);
         }
         if self.of(subscriber) >= self.max_subscriptions {
             return Err(SubscribeError::TooManySubscriptions);
         }
-        if !self.tree.has_room_for(levels) {
+        if !self.tree.has_room_for(levels.saturating_add(2)) {
             return Err(SubscribeError::RouterFull);
         }
-        let node = self.tree.find_or_create(filter);
-        self.add(subscriber.0, node, subscription);
+        let node = self.tree.find_or_create(path);
+        if path.share.is_some() {
+            self.groups.add(&self.tree, node);
+            self.shared += 1;
+        }
+        self.add(subscriber.0, node, options);
         Ok(false)
     }
 
-    fn add(&mut self, subscriber: u32, node: NodeId, subscription: &Subscription<'_>) {
+    fn add(&mut self, subscriber: u32, node: NodeId, options: Options) {
         let index = subscriber as usize;
         if self.subscribers.len() <= index {
             self.subscribers.resize_with(index + 1, Vec::new);
@@ -100,16 +125,13 @@ impl Subscriptions {
         }
         let (slot, position) = (number(places.len()), number(entries.len()));
         places.push(Place { node, position });
-        entries.push(Entry { subscriber, slot, qos: subscription.qos });
+        entries.push(Entry { subscriber, slot, options });
         self.len += 1;
+        self.no_local += usize::from(options.no_local());
     }
 
-    pub(super) fn unsubscribe(
-        &mut self,
-        subscriber: SubscriberId,
-        filter: TopicFilter<'_>,
-    ) -> bool {
-        let Some((node, position)) = self.find(subscriber.0, filter) else {
+    pub(super) fn unsubscribe(&mut self, subscriber: SubscriberId, path: Path<'_>) -> bool {
+        let Some((node, position)) = self.find(subscriber.0, path) else {
             return false;
         };
         let entry = self.remove_entry(node, position);
@@ -137,40 +159,63 @@ impl Subscriptions {
     }
 
     /// Takes an entry from its node; the subscriber's list is left to the caller.
-    fn remove_entry(&mut self, node: NodeId, position: usize) -> Entry {
+    fn remove_entry(&mut self, node: NodeId, mut position: usize) -> Entry {
+        let is_shared = !self.groups.is_empty() && self.groups.contains(&self.tree, node);
+        if is_shared {
+            let instead = self.groups.leave(&self.tree, node, position);
+            self.tree.subscribers_mut(node).swap(position, instead);
+            self.note_position(node, position);
+            position = instead;
+            self.shared -= 1;
+        }
         let entries = self.tree.subscribers_mut(node);
         let removed = entries.swap_remove(position);
-        if let Some(moved) = entries.get(position) {
-            let places = self.subscribers.get_mut(moved.subscriber as usize);
-            if let Some(place) = places.and_then(|places| places.get_mut(moved.slot as usize)) {
-                place.position = number(position);
-            }
-        }
+        self.note_position(node, position);
+        let entries = self.tree.subscribers_mut(node);
         if entries.is_empty() {
+            if is_shared {
+                self.groups.remove(&self.tree, node);
+            }
             self.tree.prune(node);
         } else if entries.capacity() / 4 >= entries.len() {
             // What many have left does not keep their room: that would be no subscriber's to answer for.
             entries.shrink_to(entries.len() * 2);
         }
         self.len -= 1;
+        self.no_local -= usize::from(removed.options.no_local());
         removed
     }
 
+    /// Tells the subscriber which stands there now.
+    #[inline]
+    fn note_position(&mut self, node: NodeId, position: usize) {
+        let Some(moved) = self.tree.subscribers(node).get(position) else {
+            return;
+        };
+        let places = self.subscribers.get_mut(moved.subscriber as usize);
+        if let Some(place) = places.and_then(|places| places.get_mut(moved.slot as usize)) {
+            place.position = number(position);
+        }
+    }
+
     /// The node of a subscription, and where the subscriber stands in its list.
-    fn find(&self, subscriber: u32, filter: TopicFilter<'_>) -> Option<(NodeId, usize)> {
-        let places = self.places(subscriber);
-        if places.is_empty() {
+    fn find(&self, subscriber: u32, path: Path<'_>) -> Option<(NodeId, usize)> {
+        if self.places(subscriber).is_empty() {
             return None;
         }
-        let node = self.tree.find(filter)?;
-        let entries = self.tree.subscribers(node);
+        let node = self.tree.find(path)?;
+        Some((node, self.position(subscriber, node)?))
+    }
+
+    /// Where the subscriber stands in the list of a node.
+    fn position(&self, subscriber: u32, node: NodeId) -> Option<usize> {
+        let (places, entries) = (self.places(subscriber), self.tree.subscribers(node));
         // The shorter list is searched: a popular filter has many subscribers, few of them many filters.
-        let position = if places.len() < entries.len() {
-            places.iter().find(|place| place.node == node)?.position as usize
+        if places.len() < entries.len() {
+            places.iter().find(|place| place.node == node).map(|place| place.position as usize)
         } else {
-            entries.iter().position(|entry| entry.subscriber == subscriber)?
-        };
-        Some((node, position))
+            entries.iter().position(|entry| entry.subscriber == subscriber)
+        }
     }
 
     fn places(&self, subscriber: u32) -> &[Place] {
@@ -179,59 +224,102 @@ impl Subscriptions {
 
     pub(super) fn check_invariants(&self) {
         self.tree.check_invariants();
+        self.groups.check_invariants(&self.tree);
+        assert_eq!(self.shared, self.groups.entries(&self.tree), "shared subscriptions");
         assert_eq!(self.len, self.tree.entries(), "subscriptions, seen from their filters");
         let places = self.subscribers.iter().map(Vec::len).sum::<usize>();
         assert_eq!(self.len, places, "subscriptions, seen from their subscribers");
         assert_eq!(self.subscribers.len(), self.positions.len(), "tables of one length");
+        let mut no_local = 0;
         for (subscriber, places) in self.subscribers.iter().enumerate() {
             assert!(places.len() <= self.max_subscriptions, "more subscriptions than may be");
             for (slot, place) in places.iter().enumerate() {
                 let entry = self.tree.subscribers(place.node).get(place.position as usize);
+                no_local += entry.map_or(0, |entry| usize::from(entry.options.no_local()));
                 let other = entry.map(|entry| (entry.subscriber as usize, entry.slot as usize));
                 assert_eq!(other, Some((subscriber, slot)), "the two ends of a subscription");
             }
         }
+        assert_eq!(self.no_local, no_local, "subscriptions with No Local");
     }
 
-    pub(super) fn matches(&mut self, topic: TopicName<'_>, matches: &mut Vec<Match>) {
+    pub(super) fn matches(
+        &mut self,
+        topic: TopicName<'_>,
+        publisher: Option<SubscriberId>,
+        matches: &mut Matches,
+    ) {
         matches.clear();
         self.hits.clear();
-        self.tree.hits(topic, &mut self.hits);
+        let shares = !self.groups.is_empty();
+        self.tree.hits(topic, shares, &mut self.hits);
+        if shares {
+            for node in &self.hits {
+                self.groups.matches(&self.tree, *node, &mut matches.groups);
+            }
+        }
+        let publisher = publisher.filter(|_| self.no_local > 0);
         if let [node] = *self.hits {
             let entries = self.tree.subscribers(node).iter();
-            matches.extend(entries.map(Match::from));
+            matches.found.extend(entries.map(Match::from));
+            if let Some(position) = publisher.and_then(|own| self.no_local(own.0, node)) {
+                matches.found.remove(position);
+            }
             return;
         }
+        self.merge(publisher, matches);
+    }
+
+    /// Where the publisher stands in the list of a node, if that is a subscription with No Local.
+    fn no_local(&self, publisher: u32, node: NodeId) -> Option<usize> {
+        let position = self.position(publisher, node)?;
+        let entry = self.tree.subscribers(node).get(position)?;
+        entry.options.no_local().then_some(position)
+    }
+
+    /// Adds the subscribers of all hits, each once.
+    fn merge(&mut self, publisher: Option<SubscriberId>, matches: &mut Matches) {
+        let Matches { found, links, .. } = matches;
+        let publisher = publisher.map_or(u32::MAX, |own| own.0);
         for node in &self.hits {
             for entry in self.tree.subscribers(*node) {
+                if entry.options.no_local() && entry.subscriber == publisher {
+                    continue; // [MQTT-3.8.3-3]
+                }
                 let Some(position) = self.positions.get_mut(entry.subscriber as usize) else {
                     continue;
                 };
-                match matches.get_mut(*position as usize) {
+                match found.get_mut(*position as usize) {
                     Some(earlier) if earlier.subscriber.0 == entry.subscriber => {
-                        earlier.qos = earlier.qos.max(entry.qos);
+                        earlier.merge(entry.options, links);
                     }
                     _ => {
-                        *position = number(matches.len());
-                        matches.push(Match::from(entry));
+                        *position = number(found.len());
+                        found.push(Match::from(entry));
                     }
                 }
             }
         }
+    }
+
+    pub(super) fn members(&self, group: GroupId) -> impl Iterator<Item = Member> {
+        self.groups.members(&self.tree, group).iter().map(Member::from)
+    }
+
+    pub(super) fn next_member(
+        &mut self,
+        group: GroupId,
+        is_able: impl FnMut(SubscriberId) -> bool,
+    ) -> Option<Member> {
+        self.groups.next_member(&self.tree, group, is_able)
     }
 }
 
 impl From<&Entry> for Match {
     #[inline]
     fn from(entry: &Entry) -> Match {
-        Match { subscriber: SubscriberId(entry.subscriber), qos: entry.qos }
+        Match::new(entry.subscriber, entry.options)
     }
-}
-
-/// A place in a list: none grows longer than there are subscribers or nodes.
-#[inline]
-fn number(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
