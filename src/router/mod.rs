@@ -4,6 +4,8 @@ mod config;
 mod error;
 mod groups;
 mod matches;
+#[cfg(test)]
+mod model;
 mod options;
 mod retained;
 mod subscriptions;
@@ -27,7 +29,7 @@ use retained::Retained;
 use subscriptions::Subscriptions;
 use tree::Path;
 
-/// Subscriptions and retained messages, section 4.7 of 3.1.1: nothing of connections, sessions or time.
+/// Subscriptions and retained messages, sections 4.7 and 4.8 of 5.0: nothing of connections, sessions or time.
 ///
 /// What a publish costs depends on the levels of its topic and on the filters that match it or begin to
 /// match it, not on how many there are. The same calls give the same answers in the same order, whatever the seed.
@@ -36,7 +38,8 @@ use tree::Path;
 /// use std::sync::Arc;
 ///
 /// use mqtt_sansio::{
-///     Message, QoS, Router, RouterConfig, SubscriberId, Subscription, TopicFilter, TopicName,
+///     Matches, Message, QoS, Router, RouterConfig, SubscriberId, Subscription,
+///     SubscriptionIdentifier, TopicFilter, TopicName, Version,
 /// };
 ///
 /// let mut config = RouterConfig::default();
@@ -48,7 +51,8 @@ use tree::Path;
 /// router.retain(&Arc::new(Message::new("kitchen/temp", "20.5")?))?;
 /// router.retain(&Arc::new(Message::new("kitchen/oven/temp", "180")?))?;
 /// let filter = TopicFilter::new("kitchen/#")?;
-/// let replaced = router.subscribe(panel, &Subscription::new(filter, QoS::AtLeastOnce))?;
+/// let subscription = Subscription::new(filter, QoS::AtLeastOnce);
+/// let replaced = router.subscribe(panel, Version::V3_1_1, &subscription, None)?;
 /// assert!(!replaced);
 /// let (mut after, mut sent) = (None, Vec::new());
 /// while let Some(message) = router.next_retained(filter, after) {
@@ -59,22 +63,39 @@ use tree::Path;
 ///
 /// // Overlapping subscriptions: one copy each, at the highest QoS.
 /// let everything = Subscription::new(TopicFilter::new("#")?, QoS::AtMostOnce);
-/// router.subscribe(panel, &everything)?;
-/// router.subscribe(logger, &everything)?;
+/// let identifier = SubscriptionIdentifier::new(7);
+/// router.subscribe(panel, Version::V3_1_1, &everything, None)?;
+/// router.subscribe(logger, Version::V5_0, &everything, identifier)?;
+///
+/// // A shared subscription: one copy for all cooks.
+/// let shared = TopicFilter::new("$share/cooks/kitchen/+")?;
+/// let cooks = [SubscriberId(2), SubscriberId(3)];
+/// for cook in cooks {
+///     let subscription = Subscription::new(shared, QoS::ExactlyOnce);
+///     router.subscribe(cook, Version::V5_0, &subscription, None)?;
+/// }
 ///
 /// // PUBLISH: who is to get it?
 /// let message = Arc::new(Message::new("kitchen/temp", "21")?);
 /// router.retain(&message)?;
-/// let mut matches = Vec::new(); // to be used again and again
-/// router.matches(message.topic.name(), &mut matches);
-/// let found = matches.iter().map(|found| (found.subscriber, found.qos));
+/// let mut matches = Matches::new(); // to be used again and again
+/// router.matches(message.topic.name(), Some(panel), &mut matches); // no subscription has No Local
+/// let found = matches.iter().map(|found| (found.subscriber, found.qos()));
 /// assert!(found.eq([(panel, QoS::AtLeastOnce), (logger, QoS::AtMostOnce)]));
+/// let identifiers = matches.iter().flat_map(|found| matches.identifiers(found));
+/// assert!(identifiers.eq(identifier)); // the logger's
+/// for group in matches.groups() {
+///     let is_able = |cook: SubscriberId| cook != cooks[0]; // who is offline today
+///     let member = router.next_member(*group, is_able).unwrap();
+///     assert_eq!((member.subscriber, member.qos), (cooks[1], QoS::ExactlyOnce));
+/// }
 ///
 /// // UNSUBSCRIBE, and the end of a session.
-/// assert!(router.unsubscribe(panel, filter));
-/// router.remove_subscriber(logger);
-/// router.matches(TopicName::new("kitchen/temp")?, &mut matches);
+/// assert!(router.unsubscribe(panel, Version::V3_1_1, filter));
+/// [logger, cooks[0], cooks[1]].map(|subscriber| router.remove_subscriber(subscriber));
+/// router.matches(TopicName::new("kitchen/temp")?, None, &mut matches);
 /// assert!(matches.iter().map(|found| found.subscriber).eq([panel])); // by "#"
+/// assert!(matches.groups().is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Router {
@@ -322,6 +343,7 @@ mod tests {
     use alloc::format;
 
     use super::*;
+    use crate::qos::QoS;
 
     #[test]
     fn retained_messages_are_counted_found_and_walked() {
@@ -356,11 +378,12 @@ mod tests {
         );
         let mut router = Router::new(config);
         let filter = TopicFilter::new("secret").unwrap();
-        router.subscribe(SubscriberId(0), &Subscription::new(filter, QoS::AtMostOnce)).unwrap();
+        let subscription = Subscription::new(filter, QoS::AtMostOnce);
+        router.subscribe(SubscriberId(0), Version::V3_1_1, &subscription, None).unwrap();
         router.retain(&Arc::new(Message::new("private", "x").unwrap())).unwrap();
         assert_eq!(
             format!("{router:?}"),
-            "Router { subscriptions: 1, retained_messages: 1, retained_bytes: 8, .. }"
+            "Router { subscriptions: 1, shared_subscriptions: 0, retained_messages: 1, retained_bytes: 8, .. }"
         );
     }
 }
