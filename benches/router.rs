@@ -11,10 +11,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mqtt_sansio::{
-    Message, QoS, Router, RouterConfig, SubscriberId, Subscription, TopicFilter, TopicName,
+    Matches, Message, QoS, Router, RouterConfig, SubscriberId, Subscription,
+    SubscriptionIdentifier, TopicFilter, TopicName, Version,
 };
 
 const Q1: QoS = QoS::AtLeastOnce;
+
+/// Who publishes: a subscriber itself.
+const PUBLISHER: Option<SubscriberId> = Some(SubscriberId(0));
 
 /// Counts the bytes in use, and the allocations.
 struct Counting;
@@ -51,7 +55,16 @@ fn router() -> Router {
 
 fn subscribe(router: &mut Router, subscriber: u32, filter: &str) {
     let subscription = Subscription::new(TopicFilter::new(filter).unwrap(), Q1);
-    router.subscribe(SubscriberId(subscriber), &subscription).unwrap();
+    router.subscribe(SubscriberId(subscriber), Version::V3_1_1, &subscription, None).unwrap();
+}
+
+/// With the subscriber's number as identifier, and with No Local where it may be.
+fn subscribe_v5(router: &mut Router, subscriber: u32, filter: &str) {
+    let mut subscription = Subscription::new(TopicFilter::new(filter).unwrap(), Q1);
+    subscription.no_local = !subscription.filter.is_shared();
+    let identifier = SubscriptionIdentifier::new(subscriber + 1);
+    let subscriber = SubscriberId(subscriber);
+    router.subscribe(subscriber, Version::V5_0, &subscription, identifier).unwrap();
 }
 
 /// Three levels: 100 devices at each site.
@@ -83,13 +96,13 @@ fn matching(c: &mut Criterion) {
         let mut random = random();
         let few: Vec<String> = (0..10).map(|i| topic(i * (count / 10))).collect();
         let all: Vec<String> = (0..1 << 16).map(|_| topic(random() % count)).collect();
-        let mut matches = Vec::new();
+        let mut matches = Matches::new();
         for (name, topics) in [("ten topics", few), ("random topics", all)] {
             group.bench_function(format!("{name} among {count}"), |b| {
                 let mut topics = topics.iter().cycle();
                 b.iter(|| {
                     let topic = TopicName::new(topics.next().unwrap()).unwrap();
-                    router.matches(topic, &mut matches);
+                    router.matches(topic, PUBLISHER, &mut matches);
                     assert_eq!(matches.len(), 1);
                 });
             });
@@ -116,18 +129,18 @@ fn wildcards(c: &mut Criterion) {
         for (i, filter) in (0..).zip(filters) {
             subscribe(&mut router, count + i % 4, filter);
         }
-        let mut matches = Vec::new();
+        let mut matches = Matches::new();
         group.bench_function(format!("5 hits, 4 subscribers among {count}"), |b| {
             let topic = TopicName::new("hall/oven/temp").unwrap();
             b.iter(|| {
-                router.matches(black_box(topic), &mut matches);
+                router.matches(black_box(topic), PUBLISHER, &mut matches);
                 assert_eq!(matches.len(), 4);
             });
         });
         let topic = TopicName::new("hall/oven/temp").unwrap();
-        (0..4).for_each(|_| router.matches(topic, &mut matches)); // where the row above was left out
+        (0..4).for_each(|_| router.matches(topic, PUBLISHER, &mut matches)); // where the row above was left out
         let before = ALLOCATIONS.load(Ordering::Relaxed);
-        router.matches(topic, &mut matches);
+        router.matches(topic, PUBLISHER, &mut matches);
         assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "matching allocated");
     }
     group.finish();
@@ -141,7 +154,7 @@ fn fan_out(c: &mut Criterion) {
             subscribe(&mut router, i, "hall/oven/temp");
         }
         let topic = TopicName::new("hall/oven/temp").unwrap();
-        let mut matches = Vec::new();
+        let mut matches = Matches::new();
         group.throughput(Throughput::Elements(count.into()));
         for overlapping in [false, true] {
             let name = if overlapping { "one filter, and # for all" } else { "one filter" };
@@ -150,11 +163,54 @@ fn fan_out(c: &mut Criterion) {
             }
             group.bench_function(format!("{count} subscribers, {name}"), |b| {
                 b.iter(|| {
-                    router.matches(black_box(topic), &mut matches);
+                    router.matches(black_box(topic), PUBLISHER, &mut matches);
                     assert_eq!(matches.len(), count as usize);
                 });
             });
         }
+    }
+    group.finish();
+}
+
+/// Options, identifiers and groups: of the subscribers, 0 is the publisher.
+fn version_5(c: &mut Criterion) {
+    let mut group = c.benchmark_group("5.0");
+    let oven = TopicName::new("hall/oven/temp").unwrap();
+    for count in [1, 100, 10_000] {
+        let mut matches = Matches::new();
+        group.throughput(Throughput::Elements(count.into()));
+        let mut router = router();
+        for filters in [&["hall/oven/temp"][..], &["#", "hall/+/temp"]] {
+            for filter in filters {
+                (0..=count).for_each(|i| subscribe_v5(&mut router, i, filter));
+            }
+            let name = if filters.len() == 1 { "one filter" } else { "three filters" };
+            group.bench_function(format!("{count} subscribers, {name}, identifiers"), |b| {
+                b.iter(|| {
+                    router.matches(black_box(oven), PUBLISHER, &mut matches);
+                    let numbers = matches.iter().map(|found| matches.identifiers(found).count());
+                    numbers.sum::<usize>()
+                });
+            });
+            assert_eq!(matches.len(), count as usize);
+        }
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        router.matches(oven, PUBLISHER, &mut matches);
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "matching allocated");
+    }
+    group.throughput(Throughput::Elements(1));
+    for count in [1, 100, 10_000] {
+        let mut router = router();
+        (0..count).for_each(|i| subscribe_v5(&mut router, i, "$share/cooks/hall/oven/temp"));
+        (0..1000).for_each(|i| subscribe_v5(&mut router, i, &format!("$share/a/{}", topic(i))));
+        let mut matches = Matches::new();
+        group.bench_function(format!("a group of {count}, its next member"), |b| {
+            b.iter(|| {
+                router.matches(black_box(oven), PUBLISHER, &mut matches);
+                let [group] = *matches.groups() else { unreachable!("one group") };
+                router.next_member(group, |_| true).unwrap()
+            });
+        });
     }
     group.finish();
 }
@@ -213,8 +269,9 @@ fn changes(c: &mut Criterion) {
                 let filter = TopicFilter::new(filter).unwrap();
                 let subscription = Subscription::new(filter, Q1);
                 b.iter(|| {
-                    router.subscribe(SubscriberId(count), &subscription).unwrap();
-                    assert!(router.unsubscribe(SubscriberId(count), filter));
+                    let subscriber = SubscriberId(count);
+                    router.subscribe(subscriber, Version::V3_1_1, &subscription, None).unwrap();
+                    assert!(router.unsubscribe(subscriber, Version::V3_1_1, filter));
                 });
             });
         }
@@ -235,5 +292,5 @@ fn changes(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, matching, wildcards, fan_out, retained, changes);
+criterion_group!(benches, matching, wildcards, fan_out, version_5, retained, changes);
 criterion_main!(benches);

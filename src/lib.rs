@@ -228,7 +228,8 @@ pub use qos::{InvalidQoS, QoS};
 pub use reason::{ReasonCode, UnknownReasonCode};
 #[cfg(feature = "alloc")]
 pub use router::{
-    Match, RetainError, RetainedSearch, Router, RouterConfig, SubscribeError, SubscriberId,
+    GroupId, Identifiers, Match, Matches, Member, RetainError, RetainedSearch, Router,
+    RouterConfig, SubscribeError, SubscriberId,
 };
 #[cfg(feature = "alloc")]
 pub use session::{

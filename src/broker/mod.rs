@@ -38,7 +38,7 @@ use crate::packet::Delivery;
 use crate::packet::{Packet, Subscription};
 use crate::packet_id::PacketId;
 use crate::qos::QoS;
-use crate::router::{Match, Router};
+use crate::router::{Matches, Router};
 use crate::session::{CloseReason, Handshake, SessionConfig};
 use crate::time::Instant;
 use crate::topic::TopicFilter;
@@ -102,7 +102,7 @@ pub struct Broker {
     statistics: BrokerStatistics,
     sys: Sys,
     /// Room for the subscribers of one message.
-    matches: Vec<Match>,
+    matches: Matches,
     /// The latest time that was told: an earlier one counts as this.
     now: Instant,
 }
@@ -141,7 +141,7 @@ impl Broker {
             outputs: Outputs::default(),
             statistics: BrokerStatistics::default(),
             sys: Sys::new(now),
-            matches: Vec::new(),
+            matches: Matches::new(),
             now,
             config,
         };
@@ -274,7 +274,7 @@ impl Broker {
     pub fn subscribe(&mut self, now: Instant, filter: TopicFilter<'_>) -> Result<(), BrokerError> {
         self.advance(now);
         let subscription = Subscription::new(filter, QoS::ExactlyOnce);
-        self.router.subscribe(PROGRAM, &subscription)?;
+        self.router.subscribe(PROGRAM, Version::V3_1_1, &subscription, None)?;
         let mut after = None;
         while let Some(message) = self.router.next_retained(filter, after) {
             after = Some(message.topic.name());
@@ -286,7 +286,7 @@ impl Broker {
     /// Ends a subscription of the program's; whether there was one.
     pub fn unsubscribe(&mut self, now: Instant, filter: TopicFilter<'_>) -> bool {
         self.advance(now);
-        self.router.unsubscribe(PROGRAM, filter)
+        self.router.unsubscribe(PROGRAM, Version::V3_1_1, filter)
     }
 
     /// The subscriptions and the retained messages.

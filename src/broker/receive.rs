@@ -14,6 +14,7 @@ use crate::packet_type::PacketType;
 use crate::reason::ReasonCode;
 use crate::router::RetainedSearch;
 use crate::session::{ClientFault, CloseReason, Rejection, Request};
+use crate::version::Version;
 
 /// How many topics are looked at to see whether a subscription has retained messages.
 const STEPS: usize = 10;
@@ -115,7 +116,10 @@ impl Broker {
             let subscription = Subscription { qos, ..wanted };
             let granted = wanted.filter.as_bytes().len() <= self.config.max_topic_length
                 && slot.permissions.may_subscribe(wanted.filter)
-                && self.router.subscribe(clients::subscriber(key), &subscription).is_ok();
+                && self
+                    .router
+                    .subscribe(clients::subscriber(key), Version::V3_1_1, &subscription, None)
+                    .is_ok();
             reason_codes.push(if granted {
                 ReasonCode::granted(qos)
             } else {
@@ -143,7 +147,7 @@ impl Broker {
             return;
         };
         for filter in unsubscribe.filters {
-            self.router.unsubscribe(clients::subscriber(key), filter);
+            self.router.unsubscribe(clients::subscriber(key), Version::V3_1_1, filter);
             slot.session.forget_retained(filter);
         }
         slot.session.unsuback(self.now, unsubscribe.packet_id);

@@ -53,7 +53,7 @@ impl Broker {
             self.statistics.retain_rejected += u64::from(retained.is_err());
         }
         let mut matches = mem::take(&mut self.matches);
-        self.router.matches(message.topic.name(), &mut matches);
+        self.router.matches(message.topic.name(), None, &mut matches);
         for found in &matches {
             self.deliver(*found, message);
         }
@@ -73,7 +73,7 @@ impl Broker {
         if !slot.permissions.may_receive(message.topic.name()) {
             return;
         }
-        match slot.session.deliver(self.now, message, found.qos, false) {
+        match slot.session.deliver(self.now, message, found.qos(), false) {
             Ok(()) => self.outputs.announce(slot),
             Err(Dropped::QueueFull) => self.statistics.publish_dropped += 1,
             Err(Dropped::Offline) => {}
@@ -137,9 +137,9 @@ fn next_retained(router: &Router, permissions: &Permissions, cursor: &mut Cursor
             break;
         }
         let topic = message.topic.name();
-        let old = router.retained_as(topic).is_some_and(|number| number <= cursor.retain_count);
-        if old && permissions.may_receive(topic) {
-            return Lookup::Found(Arc::clone(message));
+        if permissions.may_receive(topic) {
+            let newer = router.retained_as(topic).is_some_and(|n| n > cursor.retain_count);
+            return Lookup::Found(Arc::clone(message), newer);
         }
     }
     Lookup::Paused

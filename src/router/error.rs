@@ -4,6 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
+    /// In 5.0 the filter begins with `$share/` and does not go on with a share name and a filter.
+    #[error("the filter of the shared subscription is ill-formed")]
+    InvalidShare,
     /// The filter has more levels than [`max_topic_levels`](crate::RouterConfig::max_topic_levels).
     #[error("the topic filter has too many levels")]
     TooManyLevels,

@@ -2,25 +2,34 @@
 
 mod config;
 mod error;
+mod groups;
+mod matches;
+#[cfg(test)]
+mod model;
+mod options;
 mod retained;
 mod subscriptions;
 mod tree;
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 
 pub use config::RouterConfig;
 pub use error::{RetainError, SubscribeError};
+pub use groups::{GroupId, Member};
+pub use matches::{Identifiers, Match, Matches};
 
+use crate::codec::SubscriptionIdentifier;
 use crate::message::Message;
 use crate::packet::Subscription;
-use crate::qos::QoS;
 use crate::topic::{TopicFilter, TopicName};
+use crate::version::Version;
+use options::Options;
 use retained::Retained;
 use subscriptions::Subscriptions;
+use tree::Path;
 
-/// Subscriptions and retained messages, section 4.7 of 3.1.1: nothing of connections, sessions or time.
+/// Subscriptions and retained messages, sections 4.7 and 4.8 of 5.0: nothing of connections, sessions or time.
 ///
 /// What a publish costs depends on the levels of its topic and on the filters that match it or begin to
 /// match it, not on how many there are. The same calls give the same answers in the same order, whatever the seed.
@@ -29,7 +38,8 @@ use subscriptions::Subscriptions;
 /// use std::sync::Arc;
 ///
 /// use mqtt_sansio::{
-///     Message, QoS, Router, RouterConfig, SubscriberId, Subscription, TopicFilter, TopicName,
+///     Matches, Message, QoS, Router, RouterConfig, SubscriberId, Subscription,
+///     SubscriptionIdentifier, TopicFilter, TopicName, Version,
 /// };
 ///
 /// let mut config = RouterConfig::default();
@@ -41,7 +51,8 @@ use subscriptions::Subscriptions;
 /// router.retain(&Arc::new(Message::new("kitchen/temp", "20.5")?))?;
 /// router.retain(&Arc::new(Message::new("kitchen/oven/temp", "180")?))?;
 /// let filter = TopicFilter::new("kitchen/#")?;
-/// let replaced = router.subscribe(panel, &Subscription::new(filter, QoS::AtLeastOnce))?;
+/// let subscription = Subscription::new(filter, QoS::AtLeastOnce);
+/// let replaced = router.subscribe(panel, Version::V3_1_1, &subscription, None)?;
 /// assert!(!replaced);
 /// let (mut after, mut sent) = (None, Vec::new());
 /// while let Some(message) = router.next_retained(filter, after) {
@@ -52,22 +63,39 @@ use subscriptions::Subscriptions;
 ///
 /// // Overlapping subscriptions: one copy each, at the highest QoS.
 /// let everything = Subscription::new(TopicFilter::new("#")?, QoS::AtMostOnce);
-/// router.subscribe(panel, &everything)?;
-/// router.subscribe(logger, &everything)?;
+/// let identifier = SubscriptionIdentifier::new(7);
+/// router.subscribe(panel, Version::V3_1_1, &everything, None)?;
+/// router.subscribe(logger, Version::V5_0, &everything, identifier)?;
+///
+/// // A shared subscription: one copy for all cooks.
+/// let shared = TopicFilter::new("$share/cooks/kitchen/+")?;
+/// let cooks = [SubscriberId(2), SubscriberId(3)];
+/// for cook in cooks {
+///     let subscription = Subscription::new(shared, QoS::ExactlyOnce);
+///     router.subscribe(cook, Version::V5_0, &subscription, None)?;
+/// }
 ///
 /// // PUBLISH: who is to get it?
 /// let message = Arc::new(Message::new("kitchen/temp", "21")?);
 /// router.retain(&message)?;
-/// let mut matches = Vec::new(); // to be used again and again
-/// router.matches(message.topic.name(), &mut matches);
-/// let found = matches.iter().map(|found| (found.subscriber, found.qos));
+/// let mut matches = Matches::new(); // to be used again and again
+/// router.matches(message.topic.name(), Some(panel), &mut matches); // no subscription has No Local
+/// let found = matches.iter().map(|found| (found.subscriber, found.qos()));
 /// assert!(found.eq([(panel, QoS::AtLeastOnce), (logger, QoS::AtMostOnce)]));
+/// let identifiers = matches.iter().flat_map(|found| matches.identifiers(found));
+/// assert!(identifiers.eq(identifier)); // the logger's
+/// for group in matches.groups() {
+///     let is_able = |cook: SubscriberId| cook != cooks[0]; // who is offline today
+///     let member = router.next_member(*group, is_able).unwrap();
+///     assert_eq!((member.subscriber, member.qos), (cooks[1], QoS::ExactlyOnce));
+/// }
 ///
 /// // UNSUBSCRIBE, and the end of a session.
-/// assert!(router.unsubscribe(panel, filter));
-/// router.remove_subscriber(logger);
-/// router.matches(TopicName::new("kitchen/temp")?, &mut matches);
+/// assert!(router.unsubscribe(panel, Version::V3_1_1, filter));
+/// [logger, cooks[0], cooks[1]].map(|subscriber| router.remove_subscriber(subscriber));
+/// router.matches(TopicName::new("kitchen/temp")?, None, &mut matches);
 /// assert!(matches.iter().map(|found| found.subscriber).eq([panel])); // by "#"
+/// assert!(matches.groups().is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Router {
@@ -83,16 +111,6 @@ pub struct SubscriberId(pub u32);
 impl SubscriberId {
     /// The largest: 16,777,215, for which the tables take 448 MiB.
     pub const MAX: SubscriberId = SubscriberId((1 << 24) - 1);
-}
-
-/// A subscriber that is to get a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Match {
-    /// Who.
-    pub subscriber: SubscriberId,
-    /// The QoS that was granted: the highest of its subscriptions that match.
-    pub qos: QoS,
 }
 
 /// What a bounded search for retained messages has come to.
@@ -113,10 +131,11 @@ impl Router {
         Router { subscriptions: Subscriptions::new(&config), retained: Retained::new(&config) }
     }
 
-    /// Adds a subscription, or replaces the one of the same filter; whether it replaced one.
-    /// [MQTT-3.8.4-3]
+    /// Adds a subscription, or replaces the one of the same filter with its options and identifier; whether
+    /// it replaced one. Retain Handling is the caller's. [MQTT-3.8.4-3]
     ///
-    /// Only filter and QoS count yet, and `$share/` is the beginning of a filter like any other.
+    /// The version is that of the subscriber: in 5.0 a filter that begins with `$share/` is a shared
+    /// subscription, which gets no retained messages; before, it is one like any other.
     ///
     /// # Errors
     ///
@@ -124,40 +143,85 @@ impl Router {
     pub fn subscribe(
         &mut self,
         subscriber: SubscriberId,
+        version: Version,
         subscription: &Subscription<'_>,
+        identifier: Option<SubscriptionIdentifier>,
     ) -> Result<bool, SubscribeError> {
-        self.subscriptions.subscribe(subscriber, subscription)
+        let path = path(version, subscription.filter).ok_or(SubscribeError::InvalidShare)?;
+        self.subscriptions.subscribe(subscriber, path, Options::new(subscription, identifier))
     }
 
-    /// Removes the subscription of a filter that is the same byte by byte; whether there was one.
-    /// [MQTT-3.10.4-1]
-    pub fn unsubscribe(&mut self, subscriber: SubscriberId, filter: TopicFilter<'_>) -> bool {
-        self.subscriptions.unsubscribe(subscriber, filter)
+    /// Removes the subscription of a filter that is the same byte by byte, and was made in a version that
+    /// takes `$share/` alike; whether there was one. [MQTT-3.10.4-1]
+    pub fn unsubscribe(
+        &mut self,
+        subscriber: SubscriberId,
+        version: Version,
+        filter: TopicFilter<'_>,
+    ) -> bool {
+        path(version, filter).is_some_and(|path| self.subscriptions.unsubscribe(subscriber, path))
     }
 
-    /// Removes all subscriptions of a subscriber.
+    /// Removes all subscriptions of a subscriber, shared ones too.
     pub fn remove_subscriber(&mut self, subscriber: SubscriberId) {
         self.subscriptions.remove_subscriber(subscriber);
     }
 
-    /// How many subscriptions there are.
+    /// How many subscriptions there are, shared ones too.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
         self.subscriptions.len()
     }
 
-    /// How many subscriptions a subscriber has.
+    /// How many of them are shared.
+    #[must_use]
+    pub fn shared_subscriptions(&self) -> usize {
+        self.subscriptions.shared()
+    }
+
+    /// How many groups share them.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.subscriptions.groups()
+    }
+
+    /// How many subscriptions a subscriber has, shared ones too.
     #[must_use]
     pub fn subscriptions_of(&self, subscriber: SubscriberId) -> usize {
         self.subscriptions.of(subscriber)
     }
 
-    /// Who is to get a message of that topic, each once; what `matches` held before is cleared. A topic may
-    /// have any number of levels. [MQTT-3.3.5-1]
+    /// Who is to get a message of that topic: each subscriber once, whichever of its subscriptions match, and
+    /// each group once. What `matches` held before is cleared. A topic may have any number of levels.
+    /// [MQTT-3.3.4-2]
+    ///
+    /// Subscriptions of the publisher itself with No Local do not match. [MQTT-3.8.3-3]
     ///
     /// Nothing is allocated but where `matches` or the router's own lists must grow.
-    pub fn matches(&mut self, topic: TopicName<'_>, matches: &mut Vec<Match>) {
-        self.subscriptions.matches(topic, matches);
+    pub fn matches(
+        &mut self,
+        topic: TopicName<'_>,
+        publisher: Option<SubscriberId>,
+        matches: &mut Matches,
+    ) {
+        self.subscriptions.matches(topic, publisher, matches);
+    }
+
+    /// The member of a group that is to get the next message, of those that are able to take it: the first
+    /// after the last that got one, round and round. Members are asked one by one up to that.
+    ///
+    /// `None` where none is able; then nobody's turn is over. Also where the group has ended.
+    pub fn next_member(
+        &mut self,
+        group: GroupId,
+        is_able: impl FnMut(SubscriberId) -> bool,
+    ) -> Option<Member> {
+        self.subscriptions.next_member(group, is_able)
+    }
+
+    /// The members of a group, in no particular order: none where it has ended.
+    pub fn members(&self, group: GroupId) -> impl Iterator<Item = Member> {
+        self.subscriptions.members(group)
     }
 
     /// Keeps a message for later subscribers, in the place of the last one of its topic; an empty payload
@@ -247,11 +311,26 @@ impl Router {
     }
 }
 
+/// The filter as the tree has it; `None` where it is to be shared and cannot.
+fn path(version: Version, filter: TopicFilter<'_>) -> Option<Path<'_>> {
+    if !version.has_properties() {
+        return Some(Path::plain(filter));
+    }
+    Some(filter.share().ok()?.map_or(Path::plain(filter), Path::shared))
+}
+
+/// A place in a list: none grows longer than there are subscribers, nodes or matches.
+#[inline]
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
 /// Numbers only: topics and payloads can be many, and private.
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Router")
             .field("subscriptions", &self.subscriptions())
+            .field("shared_subscriptions", &self.shared_subscriptions())
             .field("retained_messages", &self.retained_messages())
             .field("retained_bytes", &self.retained_bytes())
             .finish_non_exhaustive()
@@ -264,6 +343,7 @@ mod tests {
     use alloc::format;
 
     use super::*;
+    use crate::qos::QoS;
 
     #[test]
     fn retained_messages_are_counted_found_and_walked() {
@@ -298,11 +378,12 @@ mod tests {
         );
         let mut router = Router::new(config);
         let filter = TopicFilter::new("secret").unwrap();
-        router.subscribe(SubscriberId(0), &Subscription::new(filter, QoS::AtMostOnce)).unwrap();
+        let subscription = Subscription::new(filter, QoS::AtMostOnce);
+        router.subscribe(SubscriberId(0), Version::V3_1_1, &subscription, None).unwrap();
         router.retain(&Arc::new(Message::new("private", "x").unwrap())).unwrap();
         assert_eq!(
             format!("{router:?}"),
-            "Router { subscriptions: 1, retained_messages: 1, retained_bytes: 8, .. }"
+            "Router { subscriptions: 1, shared_subscriptions: 0, retained_messages: 1, retained_bytes: 8, .. }"
         );
     }
 }

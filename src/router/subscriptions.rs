@@ -3,15 +3,17 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::tree::{Entry, NodeId, Tree};
-use super::{Match, RouterConfig, SubscribeError, SubscriberId};
-use crate::packet::Subscription;
-use crate::topic::{TopicFilter, TopicName};
+use super::groups::{GroupId, Groups, Member};
+use super::options::Options;
+use super::tree::{Entry, NodeId, Path, Tree};
+use super::{Match, Matches, RouterConfig, SubscribeError, SubscriberId, number};
+use crate::topic::TopicName;
 
 /// The subscriptions of all subscribers. Each is known from both ends, and each end knows where the
 /// other stands: taking one away moves one more at each end, however many there are.
 pub(super) struct Subscriptions {
     tree: Tree,
+    groups: Groups,
     /// By the number of the subscriber.
     subscribers: Vec<Vec<Place>>,
     /// By the number of the subscriber: where it stands in the matches, if it does. What is left there
@@ -19,6 +21,9 @@ pub(super) struct Subscriptions {
     positions: Vec<u32>,
     hits: Vec<NodeId>,
     len: usize,
+    /// How many of them are shared, and how many have No Local.
+    shared: usize,
+    no_local: usize,
     max_levels: usize,
     max_subscriptions: usize,
 }
@@ -35,10 +40,13 @@ impl Subscriptions {
     pub(super) fn new(config: &RouterConfig) -> Subscriptions {
         Subscriptions {
             tree: Tree::new(config.seed),
+            groups: Groups::new(),
             subscribers: Vec::new(),
             positions: Vec::new(),
             hits: Vec::new(),
             len: 0,
+            shared: 0,
+            no_local: 0,
             max_levels: config.max_topic_levels,
             max_subscriptions: config.max_subscriptions,
         }
@@ -52,37 +60,54 @@ impl Subscriptions {
         self.places(subscriber.0).len()
     }
 
+    pub(super) fn shared(&self) -> usize {
+        self.shared
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
     pub(super) fn subscribe(
         &mut self,
         subscriber: SubscriberId,
-        subscription: &Subscription<'_>,
+        path: Path<'_>,
+        mut options: Options,
     ) -> Result<bool, SubscribeError> {
-        let filter = subscription.filter;
         if subscriber > SubscriberId::MAX {
             return Err(SubscribeError::SubscriberIdTooLarge);
         }
-        let levels = filter.levels().count();
+        let levels = path.filter.levels().count();
         if levels > self.max_levels {
             return Err(SubscribeError::TooManyLevels);
         }
-        if let Some((node, position)) = self.find(subscriber.0, filter) {
+        if path.share.is_some() {
+            options = options.without_no_local(); // [MQTT-3.8.3-4]
+        }
+        if let Some((node, position)) = self.find(subscriber.0, path) {
             if let Some(entry) = self.tree.subscribers_mut(node).get_mut(position) {
-                entry.qos = subscription.qos;
+                self.no_local -= usize::from(entry.options.no_local());
+                self.no_local += usize::from(options.no_local());
+                entry.options = options;
             }
             return Ok(true);
         }
         if self.of(subscriber) >= self.max_subscriptions {
             return Err(SubscribeError::TooManySubscriptions);
         }
-        if !self.tree.has_room_for(levels) {
+        if !self.tree.has_room_for(levels.saturating_add(2)) {
             return Err(SubscribeError::RouterFull);
         }
-        let node = self.tree.find_or_create(filter);
-        self.add(subscriber.0, node, subscription);
+        let node = self.tree.find_or_create(path);
+        if path.share.is_some() {
+            self.groups.add(&self.tree, node);
+            self.shared += 1;
+        }
+        self.add(subscriber.0, node, options);
         Ok(false)
     }
 
-    fn add(&mut self, subscriber: u32, node: NodeId, subscription: &Subscription<'_>) {
+    fn add(&mut self, subscriber: u32, node: NodeId, options: Options) {
         let index = subscriber as usize;
         if self.subscribers.len() <= index {
             self.subscribers.resize_with(index + 1, Vec::new);
@@ -100,16 +125,13 @@ impl Subscriptions {
         }
         let (slot, position) = (number(places.len()), number(entries.len()));
         places.push(Place { node, position });
-        entries.push(Entry { subscriber, slot, qos: subscription.qos });
+        entries.push(Entry { subscriber, slot, options });
         self.len += 1;
+        self.no_local += usize::from(options.no_local());
     }
 
-    pub(super) fn unsubscribe(
-        &mut self,
-        subscriber: SubscriberId,
-        filter: TopicFilter<'_>,
-    ) -> bool {
-        let Some((node, position)) = self.find(subscriber.0, filter) else {
+    pub(super) fn unsubscribe(&mut self, subscriber: SubscriberId, path: Path<'_>) -> bool {
+        let Some((node, position)) = self.find(subscriber.0, path) else {
             return false;
         };
         let entry = self.remove_entry(node, position);
@@ -137,40 +159,63 @@ impl Subscriptions {
     }
 
     /// Takes an entry from its node; the subscriber's list is left to the caller.
-    fn remove_entry(&mut self, node: NodeId, position: usize) -> Entry {
+    fn remove_entry(&mut self, node: NodeId, mut position: usize) -> Entry {
+        let is_shared = !self.groups.is_empty() && self.groups.contains(&self.tree, node);
+        if is_shared {
+            let instead = self.groups.leave(&self.tree, node, position);
+            self.tree.subscribers_mut(node).swap(position, instead);
+            self.note_position(node, position);
+            position = instead;
+            self.shared -= 1;
+        }
         let entries = self.tree.subscribers_mut(node);
         let removed = entries.swap_remove(position);
-        if let Some(moved) = entries.get(position) {
-            let places = self.subscribers.get_mut(moved.subscriber as usize);
-            if let Some(place) = places.and_then(|places| places.get_mut(moved.slot as usize)) {
-                place.position = number(position);
-            }
-        }
+        self.note_position(node, position);
+        let entries = self.tree.subscribers_mut(node);
         if entries.is_empty() {
+            if is_shared {
+                self.groups.remove(&self.tree, node);
+            }
             self.tree.prune(node);
         } else if entries.capacity() / 4 >= entries.len() {
             // What many have left does not keep their room: that would be no subscriber's to answer for.
             entries.shrink_to(entries.len() * 2);
         }
         self.len -= 1;
+        self.no_local -= usize::from(removed.options.no_local());
         removed
     }
 
+    /// Tells the subscriber which stands there now.
+    #[inline]
+    fn note_position(&mut self, node: NodeId, position: usize) {
+        let Some(moved) = self.tree.subscribers(node).get(position) else {
+            return;
+        };
+        let places = self.subscribers.get_mut(moved.subscriber as usize);
+        if let Some(place) = places.and_then(|places| places.get_mut(moved.slot as usize)) {
+            place.position = number(position);
+        }
+    }
+
     /// The node of a subscription, and where the subscriber stands in its list.
-    fn find(&self, subscriber: u32, filter: TopicFilter<'_>) -> Option<(NodeId, usize)> {
-        let places = self.places(subscriber);
-        if places.is_empty() {
+    fn find(&self, subscriber: u32, path: Path<'_>) -> Option<(NodeId, usize)> {
+        if self.places(subscriber).is_empty() {
             return None;
         }
-        let node = self.tree.find(filter)?;
-        let entries = self.tree.subscribers(node);
+        let node = self.tree.find(path)?;
+        Some((node, self.position(subscriber, node)?))
+    }
+
+    /// Where the subscriber stands in the list of a node.
+    fn position(&self, subscriber: u32, node: NodeId) -> Option<usize> {
+        let (places, entries) = (self.places(subscriber), self.tree.subscribers(node));
         // The shorter list is searched: a popular filter has many subscribers, few of them many filters.
-        let position = if places.len() < entries.len() {
-            places.iter().find(|place| place.node == node)?.position as usize
+        if places.len() < entries.len() {
+            places.iter().find(|place| place.node == node).map(|place| place.position as usize)
         } else {
-            entries.iter().position(|entry| entry.subscriber == subscriber)?
-        };
-        Some((node, position))
+            entries.iter().position(|entry| entry.subscriber == subscriber)
+        }
     }
 
     fn places(&self, subscriber: u32) -> &[Place] {
@@ -179,87 +224,190 @@ impl Subscriptions {
 
     pub(super) fn check_invariants(&self) {
         self.tree.check_invariants();
+        self.groups.check_invariants(&self.tree);
+        assert_eq!(self.shared, self.groups.entries(&self.tree), "shared subscriptions");
         assert_eq!(self.len, self.tree.entries(), "subscriptions, seen from their filters");
         let places = self.subscribers.iter().map(Vec::len).sum::<usize>();
         assert_eq!(self.len, places, "subscriptions, seen from their subscribers");
         assert_eq!(self.subscribers.len(), self.positions.len(), "tables of one length");
+        let mut no_local = 0;
         for (subscriber, places) in self.subscribers.iter().enumerate() {
             assert!(places.len() <= self.max_subscriptions, "more subscriptions than may be");
             for (slot, place) in places.iter().enumerate() {
                 let entry = self.tree.subscribers(place.node).get(place.position as usize);
+                no_local += entry.map_or(0, |entry| usize::from(entry.options.no_local()));
                 let other = entry.map(|entry| (entry.subscriber as usize, entry.slot as usize));
                 assert_eq!(other, Some((subscriber, slot)), "the two ends of a subscription");
             }
         }
+        assert_eq!(self.no_local, no_local, "subscriptions with No Local");
     }
 
-    pub(super) fn matches(&mut self, topic: TopicName<'_>, matches: &mut Vec<Match>) {
+    pub(super) fn matches(
+        &mut self,
+        topic: TopicName<'_>,
+        publisher: Option<SubscriberId>,
+        matches: &mut Matches,
+    ) {
         matches.clear();
         self.hits.clear();
-        self.tree.hits(topic, &mut self.hits);
+        let shares = !self.groups.is_empty();
+        self.tree.hits(topic, shares, &mut self.hits);
+        if shares {
+            for node in &self.hits {
+                self.groups.matches(&self.tree, *node, &mut matches.groups);
+            }
+        }
+        let publisher = publisher.filter(|_| self.no_local > 0);
         if let [node] = *self.hits {
             let entries = self.tree.subscribers(node).iter();
-            matches.extend(entries.map(Match::from));
+            matches.found.extend(entries.map(Match::from));
+            if let Some(position) = publisher.and_then(|own| self.no_local(own.0, node)) {
+                matches.found.remove(position);
+            }
             return;
         }
+        self.merge(publisher, matches);
+    }
+
+    /// Where the publisher stands in the list of a node, if that is a subscription with No Local.
+    fn no_local(&self, publisher: u32, node: NodeId) -> Option<usize> {
+        let position = self.position(publisher, node)?;
+        let entry = self.tree.subscribers(node).get(position)?;
+        entry.options.no_local().then_some(position)
+    }
+
+    /// Adds the subscribers of all hits, each once.
+    fn merge(&mut self, publisher: Option<SubscriberId>, matches: &mut Matches) {
+        let Matches { found, links, .. } = matches;
+        let publisher = publisher.map_or(u32::MAX, |own| own.0);
         for node in &self.hits {
             for entry in self.tree.subscribers(*node) {
+                if entry.options.no_local() && entry.subscriber == publisher {
+                    continue; // [MQTT-3.8.3-3]
+                }
                 let Some(position) = self.positions.get_mut(entry.subscriber as usize) else {
                     continue;
                 };
-                match matches.get_mut(*position as usize) {
+                match found.get_mut(*position as usize) {
                     Some(earlier) if earlier.subscriber.0 == entry.subscriber => {
-                        earlier.qos = earlier.qos.max(entry.qos);
+                        earlier.merge(entry.options, links);
                     }
                     _ => {
-                        *position = number(matches.len());
-                        matches.push(Match::from(entry));
+                        *position = number(found.len());
+                        found.push(Match::from(entry));
                     }
                 }
             }
         }
+    }
+
+    pub(super) fn members(&self, group: GroupId) -> impl Iterator<Item = Member> {
+        self.groups.members(&self.tree, group).iter().map(Member::from)
+    }
+
+    pub(super) fn next_member(
+        &mut self,
+        group: GroupId,
+        is_able: impl FnMut(SubscriberId) -> bool,
+    ) -> Option<Member> {
+        self.groups.next_member(&self.tree, group, is_able)
     }
 }
 
 impl From<&Entry> for Match {
     #[inline]
     fn from(entry: &Entry) -> Match {
-        Match { subscriber: SubscriberId(entry.subscriber), qos: entry.qos }
+        Match::new(entry.subscriber, entry.options)
     }
-}
-
-/// A place in a list: none grows longer than there are subscribers or nodes.
-#[inline]
-fn number(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "filters and topics that are valid by construction")]
 mod tests {
     use alloc::format;
-    use alloc::string::String;
-
-    use proptest::prelude::*;
 
     use super::*;
+    use crate::codec::SubscriptionIdentifier;
+    use crate::packet::Subscription;
     use crate::qos::QoS;
     use crate::router::Router;
+    use crate::topic::TopicFilter;
+    use crate::version::Version;
+
+    impl Subscriptions {
+        /// How many nodes there are beside the root.
+        pub(in crate::router) fn nodes(&self) -> usize {
+            self.tree.len()
+        }
+    }
 
     fn subscription(filter: &str, qos: u8) -> Subscription<'_> {
         Subscription::new(TopicFilter::new(filter).unwrap(), QoS::try_from(qos).unwrap())
     }
 
     fn subscribe(router: &mut Router, subscriber: u32, filter: &str, qos: u8) -> bool {
-        router.subscribe(SubscriberId(subscriber), &subscription(filter, qos)).unwrap()
+        try_subscribe(router, subscriber, filter, qos).unwrap()
+    }
+
+    fn try_subscribe(
+        router: &mut Router,
+        subscriber: u32,
+        filter: &str,
+        qos: u8,
+    ) -> Result<bool, SubscribeError> {
+        let subscription = subscription(filter, qos);
+        router.subscribe(SubscriberId(subscriber), Version::V3_1_1, &subscription, None)
+    }
+
+    fn unsubscribe(router: &mut Router, subscriber: u32, filter: &str) -> bool {
+        let filter = TopicFilter::new(filter).unwrap();
+        router.unsubscribe(SubscriberId(subscriber), Version::V3_1_1, filter)
+    }
+
+    /// With the options of 5.0: `n` for No Local, `r` for Retain As Published; identifier 0 is none.
+    fn subscribe_v5(
+        router: &mut Router,
+        filter: &str,
+        qos: u8,
+        options: &str,
+        number: u32,
+    ) -> bool {
+        let subscription = Subscription {
+            no_local: options.contains('n'),
+            retain_as_published: options.contains('r'),
+            ..subscription(filter, qos)
+        };
+        let identifier = SubscriptionIdentifier::new(number);
+        router.subscribe(SubscriberId(7), Version::V5_0, &subscription, identifier).unwrap()
+    }
+
+    /// What the one subscriber of [`subscribe_v5`] gets: QoS, RETAIN as published, identifiers.
+    fn matched_v5(router: &mut Router, topic: &str) -> Option<(u8, bool, Vec<u32>)> {
+        let mut matches = Matches::new();
+        router.matches(TopicName::new(topic).unwrap(), None, &mut matches);
+        let [found] = matches.found[..] else {
+            assert!(matches.is_empty(), "{matches:?}");
+            return None;
+        };
+        assert_eq!(found.subscriber, SubscriberId(7));
+        let identifiers = matches.identifiers(&found).map(SubscriptionIdentifier::get);
+        Some((found.qos().into(), found.retain_as_published(), identifiers.collect()))
     }
 
     /// Subscribers and QoS in the order of the answer.
     fn matched(router: &mut Router, topic: &str) -> Vec<(u32, u8)> {
-        let stale = Match { subscriber: SubscriberId(0), qos: QoS::ExactlyOnce };
-        let mut matches = Vec::from([stale; 3]);
-        router.matches(TopicName::new(topic).unwrap(), &mut matches);
-        matches.iter().map(|found| (found.subscriber.0, found.qos.into())).collect()
+        published(router, None, topic)
+    }
+
+    fn published(router: &mut Router, publisher: Option<u32>, topic: &str) -> Vec<(u32, u8)> {
+        let options = Options::new(&subscription("stale", 2), SubscriptionIdentifier::new(9));
+        let mut matches = Matches::new();
+        matches.found = Vec::from([Match::new(0, options); 3]);
+        let publisher = publisher.map(SubscriberId);
+        router.matches(TopicName::new(topic).unwrap(), publisher, &mut matches);
+        assert_eq!(matches.len(), matches.found.len(), "{matches:?}");
+        matches.iter().map(|found| (found.subscriber.0, found.qos().into())).collect()
     }
 
     /// Whether the filter matches, by the router; the naive matcher is to agree.
@@ -339,9 +487,9 @@ mod tests {
         let mut router = Router::new(RouterConfig::default());
         subscribe(&mut router, 0, "#", 0);
         subscribe(&mut router, 0, "+", 0);
-        let mut matches = Vec::new();
-        router.matches(TopicName::BY_ALIAS, &mut matches);
-        assert_eq!(matches, []);
+        let mut matches = Matches::new();
+        router.matches(TopicName::BY_ALIAS, None, &mut matches);
+        assert!(matches.is_empty(), "{matches:?}");
     }
 
     #[test]
@@ -373,19 +521,17 @@ mod tests {
         let mut router = Router::new(RouterConfig::default());
         subscribe(&mut router, 1, "a/b", 0);
         for filter in ["a/+", "#", "a", "a/b/c", "A/b", "+/b"] {
-            let filter = TopicFilter::new(filter).unwrap();
-            assert!(!router.unsubscribe(SubscriberId(1), filter), "{filter}");
+            assert!(!unsubscribe(&mut router, 1, filter), "{filter}");
         }
-        let filter = TopicFilter::new("a/b").unwrap();
-        assert!(!router.unsubscribe(SubscriberId(2), filter));
+        assert!(!unsubscribe(&mut router, 2, "a/b"));
         assert_eq!(matched(&mut router, "a/b"), [(1, 0)]);
-        assert!(router.unsubscribe(SubscriberId(1), filter));
-        assert!(!router.unsubscribe(SubscriberId(1), filter));
+        assert!(unsubscribe(&mut router, 1, "a/b"));
+        assert!(!unsubscribe(&mut router, 1, "a/b"));
         assert_eq!(matched(&mut router, "a/b"), []);
     }
 
     #[test]
-    fn a_shared_filter_is_an_ordinary_one() {
+    fn before_5_a_shared_filter_is_an_ordinary_one() {
         let mut router = Router::new(RouterConfig::default());
         subscribe(&mut router, 1, "$share/g/t", 0);
         assert_eq!(matched(&mut router, "t"), []);
@@ -396,7 +542,7 @@ mod tests {
     fn a_filter_with_too_many_levels_is_refused_and_leaves_nothing() {
         let config = RouterConfig { max_topic_levels: 3, ..RouterConfig::default() };
         let mut router = Router::new(config);
-        let refused = router.subscribe(SubscriberId(1), &subscription("a/b//", 0));
+        let refused = try_subscribe(&mut router, 1, "a/b//", 0);
         assert_eq!(refused, Err(SubscribeError::TooManyLevels));
         assert_eq!((router.subscriptions(), router.subscriptions.tree.len()), (0, 0));
         assert!(!subscribe(&mut router, 1, "a/b/", 0));
@@ -410,12 +556,12 @@ mod tests {
         let mut router = Router::new(config);
         subscribe(&mut router, 1, "a", 0);
         subscribe(&mut router, 1, "b", 0);
-        let refused = router.subscribe(SubscriberId(1), &subscription("c", 0));
+        let refused = try_subscribe(&mut router, 1, "c", 0);
         assert_eq!(refused, Err(SubscribeError::TooManySubscriptions));
         assert_eq!((router.subscriptions(), router.subscriptions.tree.len()), (2, 2));
         assert!(subscribe(&mut router, 1, "b", 1));
         assert!(!subscribe(&mut router, 2, "c", 0));
-        assert!(router.unsubscribe(SubscriberId(1), TopicFilter::new("a").unwrap()));
+        assert!(unsubscribe(&mut router, 1, "a"));
         assert!(!subscribe(&mut router, 1, "c", 0));
         router.check_invariants();
     }
@@ -426,11 +572,11 @@ mod tests {
         let largest = SubscriberId::MAX.0;
         assert_eq!(largest, 16_777_215);
         for subscriber in [largest + 1, u32::MAX] {
-            let refused = router.subscribe(SubscriberId(subscriber), &subscription("a", 0));
+            let refused = try_subscribe(&mut router, subscriber, "a", 0);
             assert_eq!(refused, Err(SubscribeError::SubscriberIdTooLarge));
             assert_eq!(router.subscriptions_of(SubscriberId(subscriber)), 0);
             router.remove_subscriber(SubscriberId(subscriber));
-            assert!(!router.unsubscribe(SubscriberId(subscriber), TopicFilter::new("a").unwrap()));
+            assert!(!unsubscribe(&mut router, subscriber, "a"));
         }
         assert_eq!(router.subscriptions.subscribers.len(), 0);
         assert!(!subscribe(&mut router, largest, "a", 0));
@@ -460,8 +606,7 @@ mod tests {
                 router.remove_subscriber(SubscriberId(1 + i % 3));
             } else {
                 for filter in &filters {
-                    let filter = TopicFilter::new(filter).unwrap();
-                    assert!(router.unsubscribe(SubscriberId(1 + i % 3), filter));
+                    assert!(unsubscribe(&mut router, 1 + i % 3, filter));
                 }
             }
             assert_eq!(router.subscriptions.tree.len(), 2, "round {i}");
@@ -474,11 +619,9 @@ mod tests {
     fn a_filter_that_many_have_left_keeps_no_room_for_them() {
         let mut router = Router::new(RouterConfig::default());
         (0..1000).for_each(|subscriber| assert!(!subscribe(&mut router, subscriber, "a", 0)));
-        let filter = TopicFilter::new("a").unwrap();
-        for subscriber in 0..998 {
-            assert!(router.unsubscribe(SubscriberId(subscriber), filter));
-        }
-        let node = router.subscriptions.tree.find(filter).unwrap();
+        (0..998).for_each(|subscriber| assert!(unsubscribe(&mut router, subscriber, "a")));
+        let path = Path::plain(TopicFilter::new("a").unwrap());
+        let node = router.subscriptions.tree.find(path).unwrap();
         let room = router.subscriptions.tree.subscribers_mut(node).capacity();
         assert!((2..8).contains(&room), "{room}");
         assert_eq!(matched(&mut router, "a").len(), 2);
@@ -489,131 +632,113 @@ mod tests {
     fn matching_allocates_nothing_once_warm() {
         let mut router = Router::new(RouterConfig::default());
         for i in 0..200 {
-            for filter in ["a/b/c", "a/+/c", "+/+/+", "#", "a/#"] {
-                subscribe(&mut router, i, filter, 0);
+            for filter in ["a/b/c", "a/+/c", "+/+/+", "#", "a/#", "$share/g/a/b/c", "$share/h/#"] {
+                let subscription = Subscription { no_local: i == 0, ..subscription(filter, 1) };
+                let identifier = SubscriptionIdentifier::new(1 + i);
+                let subscriber = SubscriberId(i);
+                router.subscribe(subscriber, Version::V5_0, &subscription, identifier).unwrap();
             }
         }
-        let mut matches = Vec::new();
+        let mut matches = Matches::new();
         let mut round = |router: &mut Router| {
             for topic in ["a/b/c", "a/x/c", "a/b", "$x"] {
-                router.matches(TopicName::new(topic).unwrap(), &mut matches);
+                let topic = TopicName::new(topic).unwrap();
+                router.matches(topic, Some(SubscriberId(0)), &mut matches);
             }
-            let hits = router.subscriptions.hits.capacity();
-            (matches.capacity(), hits, router.subscriptions.tree.scratch())
+            let Matches { found, groups, links } = &matches;
+            let Subscriptions { hits, tree, .. } = &router.subscriptions;
+            (found.capacity(), groups.capacity(), links.capacity(), hits.capacity(), tree.scratch())
         };
         round(&mut router);
         let warm = round(&mut router);
         (0..10).for_each(|_| assert_eq!(round(&mut router), warm));
     }
 
-    /// What a router is to do, the plain way.
-    #[derive(Default)]
-    struct Model(Vec<(u32, String, u8)>);
+    #[test]
+    fn mqtt_3_8_3_3_no_local_leaves_out_the_publisher_subscription_by_subscription() {
+        let mut router = Router::new(RouterConfig::default());
+        subscribe(&mut router, 1, "t", 1);
+        subscribe_v5(&mut router, "t", 2, "n", 0);
+        subscribe(&mut router, 9, "t", 0);
+        assert_eq!(published(&mut router, None, "t"), [(1, 1), (7, 2), (9, 0)]);
+        assert_eq!(published(&mut router, Some(1), "t"), [(1, 1), (7, 2), (9, 0)]);
+        assert_eq!(published(&mut router, Some(7), "t"), [(1, 1), (9, 0)]);
+        assert_eq!(published(&mut router, Some(100), "t"), [(1, 1), (7, 2), (9, 0)]);
+        subscribe_v5(&mut router, "#", 0, "", 0);
+        assert_eq!(published(&mut router, Some(1), "t"), [(7, 2), (1, 1), (9, 0)]);
+        assert_eq!(published(&mut router, Some(7), "t"), [(7, 0), (1, 1), (9, 0)]);
+        subscribe_v5(&mut router, "#", 1, "n", 0);
+        assert_eq!(published(&mut router, Some(7), "t"), [(1, 1), (9, 0)]);
+        router.check_invariants();
+        subscribe_v5(&mut router, "#", 1, "", 0);
+        subscribe_v5(&mut router, "t", 2, "", 0);
+        assert_eq!(published(&mut router, Some(7), "t"), [(7, 2), (1, 1), (9, 0)]);
+        router.check_invariants();
+    }
 
-    impl Model {
-        fn matched(&self, topic: &str) -> Vec<(u32, u8)> {
-            let name = TopicName::new(topic).unwrap();
-            let mut matched: Vec<(u32, u8)> = Vec::new();
-            for (subscriber, filter, qos) in &self.0 {
-                if !TopicFilter::new(filter).unwrap().matches(name) {
-                    continue;
-                }
-                match matched.iter_mut().find(|(other, _)| other == subscriber) {
-                    Some((_, highest)) => *highest = (*highest).max(*qos),
-                    None => matched.push((*subscriber, *qos)),
-                }
-            }
-            matched.sort_unstable();
-            matched
+    #[test]
+    fn mqtt_3_8_4_3_a_replacement_replaces_options_and_identifier() {
+        let mut router = Router::new(RouterConfig::default());
+        assert!(!subscribe_v5(&mut router, "a", 2, "nr", 5));
+        assert_eq!(matched_v5(&mut router, "a"), Some((2, true, Vec::from([5]))));
+        assert_eq!(published(&mut router, Some(7), "a"), []);
+        assert!(subscribe_v5(&mut router, "a", 1, "", SubscriptionIdentifier::MAX));
+        let identifiers = Vec::from([SubscriptionIdentifier::MAX]);
+        assert_eq!(matched_v5(&mut router, "a"), Some((1, false, identifiers)));
+        assert_eq!(published(&mut router, Some(7), "a"), [(7, 1)]);
+        assert!(subscribe_v5(&mut router, "a", 0, "r", 0));
+        assert_eq!(matched_v5(&mut router, "a"), Some((0, true, Vec::new())));
+        assert_eq!(router.subscriptions(), 1);
+        router.check_invariants();
+    }
+
+    #[test]
+    fn mqtt_3_3_4_4_a_match_has_all_identifiers_of_the_subscriptions_that_match() {
+        let mut router = Router::new(RouterConfig::default());
+        subscribe_v5(&mut router, "a/b", 1, "", 0);
+        assert_eq!(matched_v5(&mut router, "a/b"), Some((1, false, Vec::new())));
+        let mut expected = Vec::new();
+        for (filter, number) in [("a/+", 3), ("#", 1), ("+/b", 3), ("a/#", 9), ("+/+", 0)] {
+            subscribe_v5(&mut router, filter, 0, "n", number);
+            expected.extend((number > 0).then_some(number));
+            expected.sort_unstable();
+            let (qos, retain, mut identifiers) = matched_v5(&mut router, "a/b").unwrap();
+            identifiers.sort_unstable();
+            assert_eq!((qos, retain, &identifiers), (1, false, &expected), "{filter}");
         }
+        assert_eq!(matched_v5(&mut router, "c"), Some((0, false, Vec::from([1]))));
+    }
 
-        fn remove(&mut self, subscriber: u32, filter: Option<&str>) -> usize {
-            let before = self.0.len();
-            self.0.retain(|(s, f, _)| *s != subscriber || filter.is_some_and(|filter| f != filter));
-            before - self.0.len()
+    #[test]
+    fn mqtt_3_3_4_3_identifiers_of_several_subscribers_are_kept_apart() {
+        let mut router = Router::new(RouterConfig::default());
+        for (subscriber, filter, number) in
+            [(1, "#", 11), (2, "#", 21), (1, "a", 12), (2, "a", 22), (3, "a", 33), (1, "+", 13)]
+        {
+            let identifier = SubscriptionIdentifier::new(number);
+            let subscriber = SubscriberId(subscriber);
+            let subscription = subscription(filter, 0);
+            router.subscribe(subscriber, Version::V5_0, &subscription, identifier).unwrap();
         }
+        let mut matches = Matches::new();
+        router.matches(TopicName::new("a").unwrap(), None, &mut matches);
+        let found = matches.iter().map(|found| {
+            let mut numbers: Vec<u32> = matches.identifiers(found).map(|i| i.get()).collect();
+            numbers.sort_unstable();
+            (found.subscriber.0, numbers)
+        });
+        let expected: [(u32, &[u32]); 3] = [(1, &[11, 12, 13]), (2, &[21, 22]), (3, &[33])];
+        assert!(found.eq(expected.map(|(subscriber, numbers)| (subscriber, numbers.to_vec()))));
     }
 
-    #[derive(Clone, Debug)]
-    enum Step {
-        Subscribe(u32, String, u8),
-        Unsubscribe(u32, String),
-        Remove(u32),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            12 => (0..6_u32, filter(), 0..3_u8).prop_map(|(s, f, q)| Step::Subscribe(s, f, q)),
-            6 => (0..6_u32, filter()).prop_map(|(s, f)| Step::Unsubscribe(s, f)),
-            1 => (0..6_u32).prop_map(Step::Remove),
-        ]
-    }
-
-    const LEVELS: [&str; 6] = ["", "a", "b", "$a", "é", "a level of more than 22 bytes"];
-
-    fn topic() -> impl Strategy<Value = String> {
-        proptest::collection::vec(proptest::sample::select(&LEVELS[..]), 1..5)
-            .prop_map(|levels| levels.join("/"))
-            .prop_filter("at least one character", |topic| !topic.is_empty())
-    }
-
-    fn filter() -> impl Strategy<Value = String> {
-        let level = prop_oneof![2 => proptest::sample::select(&LEVELS[..]), 1 => Just("+")];
-        (proptest::collection::vec(level, 0..4), prop_oneof![Just("#"), Just("+"), Just("a")])
-            .prop_map(|(mut levels, last)| {
-                levels.push(last);
-                levels.join("/")
-            })
-    }
-
-    proptest! {
-        #[test]
-        fn the_router_answers_as_the_naive_matcher_whatever_the_seed(
-            steps in proptest::collection::vec((step(), topic()), 1..80),
-            seed: u64,
-        ) {
-            let mut config = RouterConfig::default();
-            let mut router = Router::new(config.clone());
-            config.seed = seed;
-            let mut other = Router::new(config);
-            let mut model = Model::default();
-            for (step, topic) in &steps {
-                match step {
-                    Step::Subscribe(subscriber, filter, qos) => {
-                        let removed = model.remove(*subscriber, Some(filter));
-                        model.0.push((*subscriber, filter.clone(), *qos));
-                        for router in [&mut router, &mut other] {
-                            prop_assert_eq!(subscribe(router, *subscriber, filter, *qos), removed == 1);
-                        }
-                    }
-                    Step::Unsubscribe(subscriber, filter) => {
-                        let removed = model.remove(*subscriber, Some(filter)) == 1;
-                        let filter = TopicFilter::new(filter).unwrap();
-                        for router in [&mut router, &mut other] {
-                            prop_assert_eq!(router.unsubscribe(SubscriberId(*subscriber), filter), removed);
-                        }
-                    }
-                    Step::Remove(subscriber) => {
-                        model.remove(*subscriber, None);
-                        router.remove_subscriber(SubscriberId(*subscriber));
-                        other.remove_subscriber(SubscriberId(*subscriber));
-                    }
-                }
-                router.check_invariants();
-                let mut found = matched(&mut router, topic);
-                prop_assert_eq!(&found, &matched(&mut other, topic), "the seed shows: {}", topic);
-                let Subscriptions { tree, hits, .. } = &router.subscriptions;
-                prop_assert!(hits.iter().all(|node| !tree.subscribers(*node).is_empty()));
-                found.sort_unstable();
-                prop_assert_eq!(found, model.matched(topic), "{:?}, then {}", step, topic);
-                prop_assert_eq!(router.subscriptions(), model.0.len());
-                for subscriber in 0..6 {
-                    let count = model.0.iter().filter(|(s, ..)| *s == subscriber).count();
-                    prop_assert_eq!(router.subscriptions_of(SubscriberId(subscriber)), count);
-                }
-            }
-            (0..6).for_each(|subscriber| router.remove_subscriber(SubscriberId(subscriber)));
-            prop_assert_eq!((router.subscriptions(), router.subscriptions.tree.len()), (0, 0));
-        }
+    #[test]
+    fn retain_is_kept_as_published_if_one_of_the_subscriptions_wants_it() {
+        let mut router = Router::new(RouterConfig::default());
+        subscribe_v5(&mut router, "a/b", 2, "", 0);
+        assert_eq!(matched_v5(&mut router, "a/b"), Some((2, false, Vec::new())));
+        subscribe_v5(&mut router, "a/#", 0, "r", 0);
+        subscribe_v5(&mut router, "+/b", 1, "", 0);
+        assert_eq!(matched_v5(&mut router, "a/b"), Some((2, true, Vec::new())));
+        assert_eq!(matched_v5(&mut router, "b/b"), Some((1, false, Vec::new())));
     }
 }

@@ -10,11 +10,11 @@ use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
 use hashbrown::HashTable;
 
-use crate::qos::QoS;
-use crate::topic::{TopicFilter, TopicName};
+use super::options::Options;
+use crate::topic::{Share, TopicFilter, TopicName};
 
 /// All filters as paths of levels from [`NodeId::ROOT`]. A node is there as long as it has subscribers or
-/// children.
+/// children. The members of a group are the subscribers of a node below that of their filter.
 pub(super) struct Tree {
     nodes: Nodes,
     free: Vec<NodeId>,
@@ -27,8 +27,33 @@ pub(super) struct Tree {
 }
 
 /// The place of a node in the slab.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NodeId(u32);
+
+/// A filter as the tree has it: its own levels, and for a shared subscription two more.
+#[derive(Clone, Copy)]
+pub(super) struct Path<'a> {
+    pub(super) filter: TopicFilter<'a>,
+    pub(super) share: Option<&'a str>,
+}
+
+/// Stands before share names: no topic has such a level. [MQTT-4.7.3-2]
+const SHARES: &[u8] = b"\0";
+
+impl<'a> Path<'a> {
+    pub(super) fn plain(filter: TopicFilter<'a>) -> Path<'a> {
+        Path { filter, share: None }
+    }
+
+    pub(super) fn shared(share: Share<'a>) -> Path<'a> {
+        Path { filter: share.filter, share: Some(share.name) }
+    }
+
+    fn levels(self) -> impl Iterator<Item = &'a [u8]> {
+        let share = self.share.map(|name| [SHARES, name.as_bytes()]);
+        self.filter.levels().chain(share.into_iter().flatten())
+    }
+}
 
 impl NodeId {
     /// The root is nobody's child: in a link it stands for none.
@@ -60,7 +85,7 @@ pub(super) struct Entry {
     pub(super) subscriber: u32,
     /// Where this node stands in the subscriber's own list.
     pub(super) slot: u32,
-    pub(super) qos: QoS,
+    pub(super) options: Options,
 }
 
 impl Node {
@@ -93,24 +118,33 @@ impl Tree {
         &mut self.nodes[id].subscribers
     }
 
+    /// The node of the filter that the group of that node shares.
+    pub(super) fn shared_filter(&self, group: NodeId) -> NodeId {
+        self.nodes[self.nodes[group].parent].parent
+    }
+
+    pub(super) fn hash(&self, id: NodeId) -> u64 {
+        self.hash.edge(id, 0)
+    }
+
     /// Whether that many more nodes can be numbered.
     pub(super) fn has_room_for(&self, levels: usize) -> bool {
         u32::try_from(self.nodes.0.len().saturating_add(levels)).is_ok()
     }
 
     /// The node of a filter.
-    pub(super) fn find(&self, filter: TopicFilter<'_>) -> Option<NodeId> {
+    pub(super) fn find(&self, path: Path<'_>) -> Option<NodeId> {
         let mut id = NodeId::ROOT;
-        for level in filter.levels() {
+        for level in path.levels() {
             id = self.child(id, level)?;
         }
         Some(id)
     }
 
     /// The node of a filter, made where there is none: it must be given a subscriber then.
-    pub(super) fn find_or_create(&mut self, filter: TopicFilter<'_>) -> NodeId {
+    pub(super) fn find_or_create(&mut self, path: Path<'_>) -> NodeId {
         let mut id = NodeId::ROOT;
-        for level in filter.levels() {
+        for level in path.levels() {
             id = match self.child(id, level) {
                 Some(child) => child,
                 None => self.create(id, level),
@@ -206,11 +240,12 @@ impl Tree {
         assert_eq!(children + self.free.len() + 1, self.nodes.0.len(), "nodes");
     }
 
-    /// Adds to `hits` the nodes of all filters that match and have subscribers, each once.
+    /// Adds to `hits` the nodes of all filters that match and have subscribers, each once; with `shares` also
+    /// those that may have none but in groups.
     ///
     /// Level by level, without recursion: what is looked at are the nodes on the way to a match, or to
     /// where one more level would have had to match.
-    pub(super) fn hits(&mut self, topic: TopicName<'_>, hits: &mut Vec<NodeId>) {
+    pub(super) fn hits(&mut self, topic: TopicName<'_>, shares: bool, hits: &mut Vec<NodeId>) {
         let Tree { nodes, edges, hash, reached, next, .. } = self;
         reached.clear();
         if topic.is_empty() {
@@ -239,7 +274,7 @@ impl Tree {
         }
         for id in reached.drain(..) {
             let node = &nodes[id];
-            if !node.subscribers.is_empty() {
+            if !node.subscribers.is_empty() || (shares && node.literals > 0) {
                 hits.push(id);
             }
             hits.extend(node.number_sign.child()); // "sport/#" also matches "sport"

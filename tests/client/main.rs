@@ -27,6 +27,7 @@ mod rng;
 mod server;
 mod sim;
 mod snapshot;
+mod statements;
 mod transmit;
 mod v5;
 mod watch;
