@@ -20,5 +20,6 @@ mod mosquitto;
 mod mosquitto_client;
 mod mosquitto_programs;
 mod mosquitto_server;
+mod mosquitto_v5;
 mod pcap;
 mod tshark;

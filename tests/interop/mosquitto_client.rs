@@ -38,7 +38,7 @@ impl Peer {
         self.client.connect(self.now(), connect).unwrap();
         self.wait_for(|event| match event {
             ClientEvent::Connected { session_present, .. } => Ok(session_present),
-            other => Err(other),
+            other => Err(Box::new(other)),
         })
     }
 
@@ -49,7 +49,7 @@ impl Peer {
             ClientEvent::Subscribed {
                 handle, outcome: RequestOutcome::Answered(codes), ..
             } if handle == subscribed => Ok(codes),
-            other => Err(other),
+            other => Err(Box::new(other)),
         });
         let granted: Vec<_> = codes.iter().map(|code| code.granted_qos()).collect();
         assert_eq!(granted, [Some(qos)], "granted for {filter}");
@@ -65,7 +65,7 @@ impl Peer {
     pub(crate) fn outcome(&mut self, published: Handle) -> PublishOutcome {
         self.wait_for(|event| match event {
             ClientEvent::Published { handle, outcome, .. } if handle == published => Ok(outcome),
-            other => Err(other),
+            other => Err(Box::new(other)),
         })
     }
 
@@ -73,7 +73,7 @@ impl Peer {
     pub(crate) fn message(&mut self) -> (Message, bool) {
         self.wait_for(|event| match event {
             ClientEvent::Message { message, dup, .. } => Ok((message, dup)),
-            other => Err(other),
+            other => Err(Box::new(other)),
         })
     }
 
@@ -91,7 +91,7 @@ impl Peer {
         self.client.disconnect(self.now());
         self.wait_for(|event| match event {
             ClientEvent::Disconnected { .. } => Ok(()),
-            other => Err(other),
+            other => Err(Box::new(other)),
         });
         self.lose();
     }
@@ -123,7 +123,7 @@ impl Peer {
     }
 
     /// Goes on until an event comes that is looked for; others are kept for later.
-    fn wait_for<T>(&mut self, found: impl Fn(ClientEvent) -> Result<T, ClientEvent>) -> T {
+    fn wait_for<T>(&mut self, found: impl Fn(ClientEvent) -> Result<T, Box<ClientEvent>>) -> T {
         let deadline = time::Instant::now() + PATIENCE;
         let mut others = VecDeque::new();
         loop {
@@ -135,7 +135,7 @@ impl Peer {
                         self.events = others;
                         return result;
                     }
-                    Err(other) => others.push_back(other),
+                    Err(other) => others.push_back(*other),
                 }
             }
             assert!(time::Instant::now() < deadline, "it does not come; what came: {others:?}");
