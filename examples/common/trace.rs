@@ -64,9 +64,13 @@ impl Trace {
                 publish.topic,
                 publish.payload.len(),
             ),
-            PubAck(ack) | PubRec(ack) if sending => format!(" (m{}, rc0)", ack.packet_id),
+            PubAck(ack) | PubRec(ack) if sending => {
+                format!(" (m{}, rc{})", ack.packet_id, u8::from(ack.reason_code))
+            }
             PubRel(ack) | PubComp(ack) if sending => format!(" (m{})", ack.packet_id),
-            PubAck(ack) | PubComp(ack) => format!(" (Mid: {}, RC:0)", ack.packet_id),
+            PubAck(ack) | PubComp(ack) => {
+                format!(" (Mid: {}, RC:{})", ack.packet_id, u8::from(ack.reason_code))
+            }
             PubRec(ack) | PubRel(ack) => format!(" (Mid: {})", ack.packet_id),
             Subscribe(packet) => {
                 let filters = packet.filters.iter();

@@ -2,21 +2,27 @@
 
 use std::fs;
 
-use mqtt_sansio::{Connect, PacketType, PublishOutcome, QoS, TopicName, Version, Will};
+use mqtt_sansio::{
+    Connect, PacketType, Properties, Property, PublishOutcome, QoS, TopicName, Version, Will,
+};
 
 use super::mosquitto_client::Peer;
 use super::mosquitto_programs::{Maker, Outcome};
 use super::mosquitto_server::{PASSWORD, Server, USER};
 
 const LEVELS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
-const VERSIONS: [(Version, &str); 2] = [(Version::V3_1, "mqttv31"), (Version::V3_1_1, "mqttv311")];
+const VERSIONS: [(Version, &str); 3] =
+    [(Version::V3_1, "mqttv31"), (Version::V3_1_1, "mqttv311"), (Version::V5_0, "mqttv5")];
 
 /// Who publishes to whom, at least one of them ours.
 const PAIRS: [(Maker, Maker); 3] =
     [(Maker::Ours, Maker::Mosquitto), (Maker::Mosquitto, Maker::Ours), (Maker::Ours, Maker::Ours)];
 
 fn session<'a>(version: Version, client_id: &'a str) -> Connect<'a> {
-    Connect { clean_start: false, keep_alive: 60, ..Connect::new(version, client_id) }
+    const FOR_EVER: [Property<'_>; 1] = [Property::SessionExpiryInterval(u32::MAX)];
+    let v5 = version == Version::V5_0;
+    let properties = if v5 { Properties::new(&FOR_EVER) } else { Properties::EMPTY };
+    Connect { clean_start: false, keep_alive: 60, properties, ..Connect::new(version, client_id) }
 }
 
 #[test]
@@ -229,13 +235,16 @@ fn wrong_password_is_told_as_mosquittos_clients_tell_it() {
     let server = Server::with_password();
     let right = format!("-u {USER} -P {PASSWORD}");
     let wrong = format!("-u {USER} -P wrong");
-    for (_, version) in VERSIONS {
+    for (number, version) in VERSIONS {
+        let (refused, status) = match number {
+            Version::V5_0 => ("Connection error: Not authorized\n", 135),
+            _ => ("Connection error: Connection Refused: not authorised.\n", 5),
+        };
         for flags in [&wrong, "-u nobody -P secret", ""] {
             let subscribe = |maker: Maker| {
                 maker.subscribe(&server).with(flags).with("-t t -V").and(version).run()
             };
-            let refused = "Connection error: Connection Refused: not authorised.\n";
-            let expected = Outcome { out: Vec::new(), err: refused.to_owned(), status: 5 };
+            let expected = Outcome { out: Vec::new(), err: refused.to_owned(), status };
             assert_eq!(subscribe(Maker::Ours), expected);
             assert_eq!(subscribe(Maker::Mosquitto), expected);
             for quiet in ["", "--quiet"] {
@@ -247,7 +256,7 @@ fn wrong_password_is_told_as_mosquittos_clients_tell_it() {
                     "" => format!("{refused}Error: The connection was refused.\n"),
                     _ => String::new(),
                 };
-                let expected = Outcome { out: Vec::new(), err, status: 5 };
+                let expected = Outcome { out: Vec::new(), err, status };
                 assert_eq!(publish(Maker::Ours), expected);
                 assert_eq!(publish(Maker::Mosquitto), expected);
             }
