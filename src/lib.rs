@@ -1,7 +1,7 @@
 //! MQTT as pure code: bytes and time go in, bytes and events come out. No socket, no thread, no clock.
 //!
-//! Three things can be had: the codec of 3.1, 3.1.1 and 5.0, which allocates nothing, and on it a client
-//! and a broker of 3.1 and 3.1.1.
+//! Three things can be had: the codec of 3.1, 3.1.1 and 5.0, which allocates nothing, on it a client of
+//! these versions, and a broker of 3.1 and 3.1.1.
 //!
 //! # Layers
 //!
@@ -128,7 +128,7 @@
 //!
 //! # Not supported
 //!
-//! * 5.0 beyond the codec: the broker answers its CONNECT with Unsupported Protocol Version.
+//! * A broker of 5.0: it answers its CONNECT with Unsupported Protocol Version.
 //! * A broker that outlives its process: sessions and retained messages are kept in memory only.
 //! * The load averages and heap sizes among mosquitto's `$SYS` topics.
 //! * WebSocket framing: give this crate the bytes inside the binary frames. [MQTT-6.0.0-1]

@@ -252,13 +252,23 @@ fn wrong_password_is_told_as_mosquittos_clients_tell_it() {
                     let flags = format!("{flags} {quiet} -t t -m m -V {version}");
                     maker.publish(&server).with(&flags).run()
                 };
-                let err = match quiet {
-                    "" => format!("{refused}Error: The connection was refused.\n"),
-                    _ => String::new(),
+                let expected = |why: &str| {
+                    let err = match quiet {
+                        "" => format!("{refused}Error: {why}\n"),
+                        _ => String::new(),
+                    };
+                    Outcome { out: Vec::new(), err, status }
                 };
-                let expected = Outcome { out: Vec::new(), err, status };
-                assert_eq!(publish(Maker::Ours), expected);
-                assert_eq!(publish(Maker::Mosquitto), expected);
+                let why = "The connection was refused.";
+                assert_eq!(publish(Maker::Ours), expected(why));
+                // In 5.0 mosquitto_pub takes a refusal for something else.
+                let why = match number {
+                    Version::V5_0 => {
+                        "A network protocol error occurred when communicating with the broker."
+                    }
+                    _ => why,
+                };
+                assert_eq!(publish(Maker::Mosquitto), expected(why));
             }
         }
         let flags = format!("{right} -V {version} -t t -q 1");

@@ -228,6 +228,11 @@ fn mqtt_3_2_2_4_a_session_that_the_client_does_not_have_closes() {
         bench.connect(&Connect { clean_start, ..v5(&[EXPIRY]) });
         faults(&bench.input(super::PRESENT), ServerFault::UnknownSession, "e001 82");
     }
+    // Nor one that a clean start has dropped.
+    let (mut bench, _) = connected_by(ClientConfig::default(), &[EXPIRY], CONNACK);
+    bench.lose();
+    bench.connect(&Connect { clean_start: true, ..v5(&[EXPIRY]) });
+    faults(&bench.input(super::PRESENT), ServerFault::UnknownSession, "e001 82");
     // Nor one that ended with its connection.
     let (mut bench, _) = connected_by(ClientConfig::default(), &[], CONNACK);
     bench.lose();
