@@ -172,12 +172,13 @@ impl Client {
             self.events.push_back(published(handle, PublishOutcome::Sent));
             return Some(());
         }
-        let what = match message.qos {
-            QoS::ExactlyOnce => Unacknowledged::ExactlyOnce(message.clone()),
-            _ => Unacknowledged::AtLeastOnce(message.clone()),
-        };
-        let id = self.outbound.start(Key::Publish(handle), what)?;
+        let id = self.outbound.next_id()?;
         link.publish(batch, &message, delivery(&message, false, id));
+        let what = match message.qos {
+            QoS::ExactlyOnce => Unacknowledged::ExactlyOnce(message),
+            _ => Unacknowledged::AtLeastOnce(message),
+        };
+        self.outbound.insert(id, Key::Publish(handle), what);
         Some(())
     }
 }

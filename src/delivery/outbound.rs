@@ -100,21 +100,26 @@ impl<K: Copy, M> Outbound<K, M> {
     /// Takes the next free packet identifier for a packet that is about to be sent: they count up, wrap
     /// around and skip those in use. [MQTT-2.3.1-2] `None` where all are in use.
     pub(crate) fn start(&mut self, key: K, what: Unacknowledged<M>) -> Option<PacketId> {
-        if !self.has_free_id() {
-            return None;
-        }
-        let id = loop {
-            self.last_id = self.last_id.wrapping_add(1);
-            match PacketId::new(self.last_id) {
-                Some(id) if !self.entries.contains_key(&id) => break id,
-                _ => {}
-            }
-        };
+        let id = self.next_id()?;
         self.insert(id, key, what);
         Some(id)
     }
 
-    /// Puts an exchange of an earlier process back, after those put back before it.
+    /// The packet identifier of a packet that is about to be sent; [`insert`](Outbound::insert) takes it.
+    pub(crate) fn next_id(&mut self) -> Option<PacketId> {
+        if !self.has_free_id() {
+            return None;
+        }
+        loop {
+            self.last_id = self.last_id.wrapping_add(1);
+            match PacketId::new(self.last_id) {
+                Some(id) if !self.entries.contains_key(&id) => return Some(id),
+                _ => {}
+            }
+        }
+    }
+
+    /// Begins an exchange with that identifier, after all others; also one of an earlier process.
     pub(crate) fn insert(&mut self, id: PacketId, key: K, what: Unacknowledged<M>) {
         self.remove(id);
         self.messages += usize::from(what.is_message());
