@@ -121,10 +121,10 @@ impl<K: Copy, M> Outbound<K, M> {
 
     /// Begins an exchange with that identifier, after all others; also one of an earlier process.
     pub(crate) fn insert(&mut self, id: PacketId, key: K, what: Unacknowledged<M>) {
-        self.remove(id);
         self.messages += usize::from(what.is_message());
         self.last_order += 1;
-        self.entries.insert(id, Entry { key, order: self.last_order, what });
+        let before = self.entries.insert(id, Entry { key, order: self.last_order, what });
+        self.removed(id, before);
     }
 
     /// Everything that is not finished, in the order it was sent.
@@ -204,7 +204,13 @@ impl<K: Copy, M> Outbound<K, M> {
 
     /// Ends an exchange, whatever it awaits.
     pub(crate) fn remove(&mut self, id: PacketId) {
-        if let Some(entry) = self.entries.remove(&id) {
+        let entry = self.entries.remove(&id);
+        self.removed(id, entry);
+    }
+
+    #[inline]
+    fn removed(&mut self, id: PacketId, entry: Option<Entry<K, M>>) {
+        if let Some(entry) = entry {
             self.messages -= usize::from(entry.what.is_message());
             if !self.resend.is_empty() {
                 self.resend.retain(|waiting| *waiting != id);
