@@ -1,0 +1,7 @@
+//! The labs, replayed.
+
+mod exchange;
+
+fn main() {
+    let _ = exchange::Exchange::default();
+}
