@@ -1,0 +1,32 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+const EXAMPLES: &str = "\
+Examples:
+  What there is:
+    lab list
+  A message at QoS 2, and what is lost where its publisher leaves too soon:
+    lab qos2-watched v31-qos2-leaves-after-pubrec";
+
+/// Replays MQTT lab exercises with clients and a broker in one process, on a simulated clock.
+///
+/// Each experiment shows what was exchanged, and says what the parties received. The exit status is 1 if a
+/// statement does not hold, 2 for a name that there is not, else 0.
+#[derive(Parser)]
+#[command(name = "lab", after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Options {
+    /// Experiments to replay [default: all]; "list" shows their names.
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    /// One line for each experiment.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Write files for each experiment into this directory, which is made if need be.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
