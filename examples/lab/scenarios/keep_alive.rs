@@ -133,7 +133,8 @@ fn lock(keep_alive: u16, day: Duration, twin: Twin) -> Lock {
         let will = message(&format!("status/{index}"), "the lock is silent", QoS::AtLeastOnce);
         world.connect(lock, &Login::new(&format!("lock{index}")).keep_alive(keep_alive).will(will));
     }
-    world.run_until(day);
+    // Once it is connected.
+    world.run_until(seconds(1) + day);
     let traffic = world.traffic(locks[0], seconds(1));
     // To just after a ping, and to just before the next.
     let period = u64::from(keep_alive.max(1)) * 1000;

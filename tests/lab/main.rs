@@ -1,0 +1,24 @@
+//! The experiments of `examples/lab`: their statements hold, and fail where something is changed.
+
+#[path = "../../examples/lab/exchange.rs"]
+mod exchange;
+#[path = "../../examples/lab/ladder.rs"]
+mod ladder;
+#[path = "../../examples/lab/login.rs"]
+mod login;
+#[path = "../../examples/lab/program.rs"]
+mod program;
+#[path = "../../examples/lab/rows.rs"]
+mod rows;
+#[path = "../../examples/lab/scenario.rs"]
+mod scenario;
+#[path = "../../examples/lab/scenarios/mod.rs"]
+mod scenarios;
+#[path = "../../examples/lab/table.rs"]
+mod table;
+#[path = "../../examples/lab/wire.rs"]
+mod wire;
+#[path = "../../examples/lab/world.rs"]
+mod world;
+
+mod experiments;
