@@ -22,6 +22,8 @@ use crate::session::Session;
 pub(super) struct Slot {
     pub(super) session: Session,
     pub(super) client_id: Arc<str>,
+    /// Whether the client did not choose its identifier, nor knows it: nobody else may come with it.
+    pub(super) assigned: bool,
     pub(super) permissions: Arc<Permissions>,
     pub(super) connection: Option<ConnectionId>,
     pub(super) timer: Scheduled,
@@ -31,7 +33,7 @@ pub(super) struct Slot {
 pub(super) struct Clients {
     /// Boxed, so that a growing table neither moves them nor keeps room for as many again.
     sessions: Slab<Box<Slot>>,
-    /// By client identifier; not those that were assigned: nobody can come back to their sessions.
+    /// By client identifier.
     by_id: HashTable<Key>,
     seed: Seed,
     assigned: u64,
@@ -64,17 +66,16 @@ impl Clients {
         let slot = Slot {
             session,
             client_id: Arc::clone(&client_id),
+            assigned,
             permissions,
             connection: None,
             timer: Scheduled::default(),
         };
         let key = self.sessions.insert(Box::new(slot))?;
-        if !assigned {
-            let Clients { sessions, by_id, seed, .. } = self;
-            by_id.insert_unique(seed.hash(&client_id), key, |key| {
-                sessions.get(*key).map_or(0, |slot| seed.hash(&slot.client_id))
-            });
-        }
+        let Clients { sessions, by_id, seed, .. } = self;
+        by_id.insert_unique(seed.hash(&client_id), key, |key| {
+            sessions.get(*key).map_or(0, |slot| seed.hash(&slot.client_id))
+        });
         Some(key)
     }
 

@@ -28,7 +28,14 @@ pub(super) enum State {
     /// The connection of this session.
     Session(Key),
     /// A last packet is to be pulled before the deadline.
-    Closing { farewell: Bytes, deadline: Instant },
+    Closing(Box<Farewell>),
     /// The driver closes the transport.
     Closed,
+}
+
+/// The last packet of a connection.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    pub(super) packet: Bytes,
+    pub(super) deadline: Instant,
 }

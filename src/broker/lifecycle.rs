@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Broker;
 use super::clients;
-use super::connection::State;
+use super::connection::{Farewell, State};
 use super::event::{BrokerEvent, ConnectionId};
 use super::permissions::Permissions;
 use super::slab::Key;
@@ -31,9 +31,15 @@ impl Broker {
         let Some(handshake) = self.take_handshake(connection) else {
             return;
         };
-        let Some(key) = self.session_for(&handshake, permissions.into()) else {
-            let answer = handshake.refuse(ReasonCode::ServerUnavailable);
-            return self.farewell(connection, CloseReason::TooManySessions, answer);
+        let key = match self.session_for(&handshake, permissions.into()) {
+            Ok(key) => key,
+            Err(reason) => {
+                let code = match reason {
+                    CloseReason::Refused(code) => code,
+                    _ => ReasonCode::ServerUnavailable,
+                };
+                return self.farewell(connection, reason, handshake.refuse(code));
+            }
         };
         let Some(slot) = self.clients.get_mut(key) else {
             return;
@@ -101,24 +107,34 @@ impl Broker {
 
     /// The session the client is to have: its old one, without its old connection, or a new one.
     /// [MQTT-3.1.4-2] [MQTT-3.1.4-3]
-    fn session_for(&mut self, handshake: &Handshake, permissions: Arc<Permissions>) -> Option<Key> {
+    fn session_for(
+        &mut self,
+        handshake: &Handshake,
+        permissions: Arc<Permissions>,
+    ) -> Result<Key, CloseReason> {
         let client_id = handshake.client_id();
         let old = self.clients.find(client_id).and_then(|key| self.clients.get(key));
+        if old.is_some_and(|slot| slot.assigned) {
+            return Err(CloseReason::Refused(ReasonCode::ClientIdentifierNotValid));
+        }
         if let Some(connection) = old.and_then(|slot| slot.connection) {
             self.close(connection, CloseReason::TakenOver);
         }
         if let Some(key) = self.clients.find(client_id) {
-            if !handshake.is_clean_start() {
-                self.clients.get_mut(key)?.permissions = permissions;
-                return Some(key);
+            match self.clients.get_mut(key) {
+                Some(slot) if !handshake.is_clean_start() => {
+                    slot.permissions = permissions;
+                    return Ok(key);
+                }
+                _ => self.end_session(key), // [MQTT-3.1.2-6]
             }
-            self.end_session(key); // [MQTT-3.1.2-6]
         }
         if self.clients.len() >= self.config.max_sessions {
-            return None;
+            return Err(CloseReason::TooManySessions);
         }
         let session = Session::new(Arc::clone(&self.session_config));
-        self.clients.insert(client_id, session, permissions)
+        let key = self.clients.insert(client_id, session, permissions);
+        key.ok_or(CloseReason::TooManySessions)
     }
 
     /// A CONNECT is not accepted: the last packet, then the close.
@@ -138,9 +154,10 @@ impl Broker {
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
         self.disconnected(connection, None, reason);
         match answer {
-            Some(farewell) => {
+            Some(packet) => {
                 let deadline = self.now + self.config.close_timeout;
-                self.set_state(connection, State::Closing { farewell, deadline });
+                let farewell = Box::new(Farewell { packet, deadline });
+                self.set_state(connection, State::Closing(farewell));
                 self.schedule_connection(connection.0, Some(deadline));
                 self.outputs.transmit.push_back(connection);
             }
@@ -155,14 +172,14 @@ impl Broker {
         out: &mut Vec<Bytes>,
     ) -> usize {
         let state = self.connections.get_mut(connection.0).map(|connection| &mut connection.state);
-        let Some(State::Closing { farewell, .. }) = state else {
+        let Some(State::Closing(farewell)) = state else {
             return 0;
         };
-        let farewell = core::mem::take(farewell);
-        let size = farewell.len();
-        let first_byte = farewell.first().copied().unwrap_or(0);
+        let packet = core::mem::take(&mut farewell.packet);
+        let size = packet.len();
+        let first_byte = packet.first().copied().unwrap_or(0);
         self.statistics.packets.sent.add(first_byte, size);
-        out.push(farewell);
+        out.push(packet);
         self.set_closed(connection);
         size
     }
@@ -176,7 +193,7 @@ impl Broker {
                 self.pending -= 1;
                 self.disconnected(connection, None, reason);
             }
-            Some(State::Closing { .. }) => {}
+            Some(State::Closing(_)) => {}
             Some(State::Closed) | None => return,
         }
         self.set_closed(connection);
@@ -225,7 +242,7 @@ impl Broker {
                 let deadline = slot.and_then(|slot| slot.session.deadline());
                 (deadline, CloseReason::KeepAliveTimeout) // [MQTT-3.1.2-24]
             }
-            State::Closing { deadline, .. } => (Some(*deadline), CloseReason::Requested),
+            State::Closing(farewell) => (Some(farewell.deadline), CloseReason::Requested),
             State::Closed => (None, CloseReason::Requested),
         };
         if deadline.is_some_and(|deadline| deadline <= self.now) {

@@ -176,7 +176,7 @@ impl Broker {
         match self.connections.get(connection.0).map(|connection| &connection.state) {
             Some(State::Session(session)) => self.session_input(connection, *session, bytes),
             Some(State::Handshake(_)) => self.handshake_input(connection, bytes),
-            Some(State::Closing { .. } | State::Closed) | None => {}
+            Some(State::Closing(_) | State::Closed) | None => {}
         }
     }
 
@@ -217,7 +217,7 @@ impl Broker {
         self.advance(now);
         match self.connections.get(connection.0).map(|connection| &connection.state) {
             Some(State::Session(session)) => self.session_transmit(*session, out, max),
-            Some(State::Closing { .. }) if max > 0 => self.farewell_transmit(connection, out),
+            Some(State::Closing(_)) if max > 0 => self.farewell_transmit(connection, out),
             _ => 0,
         }
     }
@@ -230,7 +230,7 @@ impl Broker {
         }
         while let Some(connection) = self.outputs.transmit.pop_front() {
             let state = self.connections.get(connection.0).map(|connection| &connection.state);
-            if matches!(state, Some(State::Session(_) | State::Closing { .. })) {
+            if matches!(state, Some(State::Session(_) | State::Closing(_))) {
                 return BrokerOutput::Transmit(connection);
             }
         }
@@ -338,8 +338,8 @@ impl Broker {
                     assert!(connection.timer.at() <= deadline, "the keep alive is not watched");
                     assert_eq!(connection.timer.at().is_some(), deadline.is_some(), "keep alive");
                 }
-                State::Closing { deadline, .. } => {
-                    assert_eq!(connection.timer.at(), Some(*deadline), "time to close");
+                State::Closing(farewell) => {
+                    assert_eq!(connection.timer.at(), Some(farewell.deadline), "time to close");
                 }
                 State::Closed => assert_eq!(connection.timer.at(), None, "{key:?} is closed"),
             }

@@ -89,8 +89,9 @@ impl Broker {
         let Some(slot) = self.clients.get_mut(key) else {
             return Ok(false);
         };
+        let request = slot.session.receive(frame, shared)?;
         self.statistics.packets.received.add(frame.first_byte(), frame.as_bytes().len());
-        match slot.session.receive(frame, shared)? {
+        match request {
             None => {}
             Some(Request::Publish(message)) => self.publish_from(key, &message),
             Some(Request::Subscribe(subscribe)) => self.subscribe_from(key, &subscribe),
@@ -127,7 +128,8 @@ impl Broker {
             // [MQTT-3.3.1-6] [MQTT-3.8.4-3]
             let search = self.router.search_retained(wanted.filter, None, STEPS);
             if !matches!(search, RetainedSearch::Finished) {
-                let queued = slot.session.deliver_retained(wanted.filter, qos);
+                let queued =
+                    slot.session.deliver_retained(wanted.filter, qos, self.router.retain_count());
                 self.statistics.publish_dropped += u64::from(queued.is_err());
             }
         }

@@ -21,16 +21,23 @@ impl Broker {
     /// is not routed. [MQTT-3.3.5-2]
     pub(super) fn publish_from(&mut self, key: Key, message: &Arc<Message>) {
         self.statistics.payload_bytes_received += message.payload.len() as u64;
-        let topic = message.topic.name();
-        let allowed = self.clients.get(key).is_some_and(|slot| slot.permissions.may_publish(topic))
-            && !self.is_reserved(topic)
-            && topic.as_bytes().len() <= self.config.max_topic_length
-            && message.payload.len() <= self.config.max_payload_size;
-        if allowed {
+        let Some(slot) = self.clients.get(key) else {
+            return;
+        };
+        if self.may_publish(&slot.permissions, message) {
             self.route(message);
         } else {
             self.statistics.publish_rejected += 1;
         }
+    }
+
+    /// Whether a client's message is routed.
+    fn may_publish(&self, permissions: &Permissions, message: &Message) -> bool {
+        let topic = message.topic.name();
+        permissions.may_publish(topic)
+            && !self.is_reserved(topic)
+            && topic.as_bytes().len() <= self.config.max_topic_length
+            && message.payload.len() <= self.config.max_payload_size
     }
 
     /// Whether only the broker publishes there.
@@ -75,8 +82,7 @@ impl Broker {
 
     /// The will of a connection that has ended, if its client may publish it.
     pub(super) fn publish_will(&mut self, permissions: &Permissions, will: &Arc<Message>) {
-        let topic = will.topic.name();
-        if permissions.may_publish(topic) && !self.is_reserved(topic) {
+        if self.may_publish(permissions, will) {
             self.route(will);
         } else {
             self.statistics.publish_rejected += 1;
@@ -114,7 +120,9 @@ fn next_retained(router: &Router, permissions: &Permissions, cursor: &mut Cursor
         if !found {
             break;
         }
-        if permissions.may_receive(message.topic.name()) {
+        let topic = message.topic.name();
+        let old = router.retained_as(topic).is_some_and(|number| number <= cursor.retain_count);
+        if old && permissions.may_receive(topic) {
             return Lookup::Found(Arc::clone(message));
         }
     }

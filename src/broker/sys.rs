@@ -30,6 +30,8 @@ impl Broker {
     /// Publishes what has changed, retained, and sets the timer for the next time.
     pub(super) fn publish_sys(&mut self) {
         let next = self.config.sys_interval.map(|interval| self.now + interval);
+        // Neither an interval of nothing nor the end of time comes again and again.
+        let next = next.filter(|next| *next > self.now);
         self.timers.set(Timer::Statistics, &mut self.sys.timer, next);
         if next.is_none() {
             return;

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::codec::{Frame, MAXIMUM_PACKET_SIZE};
 use crate::message::Message;
@@ -19,7 +19,7 @@ pub(crate) struct Batch<'a> {
     version: Version,
     counts: &'a mut Counts,
     /// What was encoded since the last segment.
-    small: BytesMut,
+    small: Vec<u8>,
     size: usize,
 }
 
@@ -29,10 +29,11 @@ impl<'a> Batch<'a> {
         version: Version,
         counts: &'a mut Counts,
     ) -> Batch<'a> {
-        Batch { out, version, counts, small: BytesMut::new(), size: 0 }
+        Batch { out, version, counts, small: Vec::new(), size: 0 }
     }
 
-    /// Takes packets that are encoded already, until `max` bytes are reached.
+    /// Takes packets that are encoded already, until `max` bytes are reached. It comes before all else, so that
+    /// their bytes can be taken as they are.
     pub(crate) fn control(&mut self, packets: &mut Vec<u8>, max: usize) {
         let mut rest = &packets[..];
         while self.size < max {
@@ -40,11 +41,11 @@ impl<'a> Batch<'a> {
                 break;
             };
             self.counts.add(frame.first_byte(), frame.as_bytes().len());
-            self.small.extend_from_slice(frame.as_bytes());
             self.size += frame.as_bytes().len();
             rest = after;
         }
-        packets.drain(..self.size);
+        let rest = packets.split_off(self.size);
+        self.small = core::mem::replace(packets, rest);
     }
 
     /// A packet that was found to be encodable when it was taken.
@@ -91,7 +92,7 @@ impl<'a> Batch<'a> {
 
     fn flush(&mut self) {
         if !self.small.is_empty() {
-            self.out.push(self.small.split().freeze());
+            self.out.push(core::mem::take(&mut self.small).into());
         }
     }
 

@@ -209,6 +209,20 @@ impl Router {
         self.retained.get(topic)
     }
 
+    /// How many messages were retained since the router was made: what tells those that were retained when a
+    /// subscription was made from those that it has brought.
+    #[must_use]
+    pub fn retain_count(&self) -> u64 {
+        self.retained.count()
+    }
+
+    /// What [`retain_count`](Router::retain_count) was when the message of that topic was retained, itself
+    /// included.
+    #[must_use]
+    pub fn retained_as(&self, topic: TopicName<'_>) -> Option<u64> {
+        self.retained.number(topic)
+    }
+
     /// How many messages are retained.
     #[must_use]
     pub fn retained_messages(&self) -> usize {
@@ -260,6 +274,7 @@ mod tests {
         router.retain(&a).unwrap();
         assert_eq!((router.retained_messages(), router.retained_bytes()), (2, 11));
         assert_eq!(router.retained(b.topic.name()), Some(&b));
+        assert_eq!((router.retain_count(), router.retained_as(b.topic.name())), (2, Some(1)));
         assert_eq!(router.retained(TopicName::new("k").unwrap()), None);
         let filter = TopicFilter::new("+/+").unwrap();
         assert_eq!(router.next_retained(filter, None), Some(&a));

@@ -15,6 +15,8 @@ use crate::topic::{TopicFilter, TopicName};
 pub(super) struct Retained {
     messages: BTreeSet<Stored>,
     bytes: usize,
+    /// How many were retained so far.
+    count: u64,
     max_messages: usize,
     max_bytes: usize,
 }
@@ -24,6 +26,7 @@ impl Retained {
         Retained {
             messages: BTreeSet::new(),
             bytes: 0,
+            count: 0,
             max_messages: config.max_retained_messages,
             max_bytes: config.max_retained_bytes,
         }
@@ -42,13 +45,25 @@ impl Retained {
         self.messages.get::<dyn Key + '_>(&place).map(|stored| &stored.0)
     }
 
+    /// How many messages were retained so far.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The message of that topic was the so-maniest that was retained.
+    pub(super) fn number(&self, topic: TopicName<'_>) -> Option<u64> {
+        let place = Place { start: topic.as_bytes(), end: b"" };
+        self.messages.get::<dyn Key + '_>(&place).map(|stored| stored.1)
+    }
+
     pub(super) fn retain(&mut self, message: &Arc<Message>) -> Result<(), RetainError> {
         if message.payload.is_empty() {
             self.remove(message.topic.name());
             return Ok(());
         }
         // The new one also takes the place of the topic, whose bytes the old one would keep alive.
-        let old = self.messages.replace(Stored(Arc::clone(message)));
+        self.count += 1;
+        let old = self.messages.replace(Stored(Arc::clone(message), self.count));
         let old_size = old.map_or(0, |old| old.0.size());
         self.bytes = self.bytes.saturating_sub(old_size).saturating_add(message.size());
         let error = if self.messages.len() > self.max_messages {
@@ -202,7 +217,7 @@ fn literals(filter: &[u8], from: usize) -> &[u8] {
 }
 
 /// A message in the order of topics.
-struct Stored(Arc<Message>);
+struct Stored(Arc<Message>, u64);
 
 /// A place in the order of topics: that of the bytes of `start` and `end`, joined.
 #[derive(Clone, Copy)]

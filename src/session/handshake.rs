@@ -291,6 +291,9 @@ fn check(connect: &Connect<'_>, config: &HandshakeConfig) -> Result<(), Rejectio
 
 /// The CONNACK that says so. [MQTT-3.2.2-4]
 fn refusal(version: Version, reason_code: ReasonCode) -> Option<Bytes> {
+    if !reason_code.is_error() {
+        return None;
+    }
     let mut connack = Vec::new();
     let packet = Packet::from(ConnAck::refused(reason_code));
     packet.encode_to(version, &mut connack).ok()?;

@@ -15,7 +15,8 @@ use crate::version::Version;
 pub(super) struct Link {
     pub(super) version: Version,
     pub(super) clean_start: bool,
-    keep_alive: Option<Duration>,
+    /// In seconds; 0 switches it off.
+    keep_alive: u16,
     pub(super) reader: FrameReader,
     /// Encoded packets to be sent before any PUBLISH.
     pub(super) control: Vec<u8>,
@@ -25,12 +26,10 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(connect: Accepted, reader: FrameReader, now: Instant) -> Link {
-        // One and a half times the time that the client has promised. [MQTT-3.1.2-24]
-        let keep_alive = Duration::from_millis(u64::from(connect.keep_alive) * 1500);
         Link {
             version: connect.version,
             clean_start: connect.clean_start,
-            keep_alive: Some(keep_alive).filter(|keep_alive| !keep_alive.is_zero()),
+            keep_alive: connect.keep_alive,
             reader,
             control: Vec::new(),
             last_received: now,
@@ -44,8 +43,10 @@ impl Link {
         debug_assert_eq!(sent, Ok(()), "{packet}");
     }
 
-    /// When the client has been silent for too long.
+    /// When the client has been silent for one and a half times as long as it has promised.
+    /// [MQTT-3.1.2-24]
     pub(super) fn keep_alive_deadline(&self) -> Option<Instant> {
-        Some(self.last_received + self.keep_alive?)
+        let keep_alive = Duration::from_millis(u64::from(self.keep_alive) * 1500);
+        (self.keep_alive > 0).then_some(self.last_received + keep_alive)
     }
 }

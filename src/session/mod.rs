@@ -254,8 +254,9 @@ impl Session {
         &mut self,
         filter: TopicFilter<'_>,
         granted: QoS,
+        retain_count: u64,
     ) -> Result<(), Dropped> {
-        self.queue.push_retained(filter, granted, &self.config)
+        self.queue.push_retained(filter, granted, retain_count, &self.config)
     }
 
     /// A subscription has ended: of its retained messages no more are sent. [MQTT-3.10.4-2]

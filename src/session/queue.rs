@@ -29,6 +29,8 @@ pub(crate) struct Cursor {
     pub(crate) filter: Filter,
     /// The granted QoS.
     pub(crate) qos: QoS,
+    /// How many messages were retained before the subscription: later ones it brings itself.
+    pub(crate) retain_count: u64,
     /// The topic of the last one.
     pub(crate) after: Option<Topic>,
 }
@@ -105,13 +107,14 @@ impl Queue {
         &mut self,
         filter: TopicFilter<'_>,
         qos: QoS,
+        retain_count: u64,
         config: &SessionConfig,
     ) -> Result<(), Dropped> {
         if self.cursors >= config.max_queued_messages {
             return Err(Dropped::QueueFull);
         }
         self.cursors += 1;
-        let cursor = Cursor { filter: filter.into(), qos, after: None };
+        let cursor = Cursor { filter: filter.into(), qos, retain_count, after: None };
         self.entries.push_back(Entry::Retained(Box::new(cursor)));
         Ok(())
     }

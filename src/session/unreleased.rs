@@ -28,11 +28,15 @@ impl Unreleased {
             return Ok(());
         }
         let message = message();
-        self.bytes += message.size();
+        let bytes = self.bytes.saturating_add(message.size());
+        if self.messages.len() >= config.max_unreleased_messages
+            || bytes > config.max_unreleased_bytes
+        {
+            return Err(ClientFault::TooManyUnreleased);
+        }
+        self.bytes = bytes;
         self.messages.insert(id, message);
-        let fits = self.messages.len() <= config.max_unreleased_messages
-            && self.bytes <= config.max_unreleased_bytes;
-        if fits { Ok(()) } else { Err(ClientFault::TooManyUnreleased) }
+        Ok(())
     }
 
     /// PUBREL: the message, once.
