@@ -20,12 +20,12 @@ pub(crate) fn draw(exchange: &Exchange, colour: bool) -> String {
     let mut text = layout.header(exchange).render(colour);
     let mut last = None;
     for row in rows(exchange) {
-        let at = row.at();
+        let at = Some(row.at()).filter(|_| !matches!(row, Row::Folded { .. }));
         let mut lines = layout.row(&row);
-        if let (Some(first), true) = (lines.first_mut(), last != Some(at)) {
+        if let (Some(first), Some(at)) = (lines.first_mut(), at.filter(|_| at != last)) {
             first.write(0, &format!("{:>10}", clock(at)), Style::Dim);
         }
-        last = Some(at);
+        last = at;
         lines.iter().for_each(|line| text.push_str(&line.render(colour)));
     }
     text
@@ -85,11 +85,10 @@ impl Layout {
                 vec![self.blank().with(at, &text, Style::Note)]
             }
             Row::Folded { text, until } => {
-                let text = format!("{text}, until {}", clock(*until));
-                let mut line = self.blank().with(FIRST_LINE + 2, &text, Style::Dim);
-                // The time is said in words: it is that of the last row left out.
-                line.write(0, &format!("{:>10}", "…"), Style::Dim);
-                vec![line]
+                let seconds = until.as_secs();
+                let text = format!("{text} until {}:{:02}", seconds / 60, seconds % 60);
+                let text = cut(&text, self.width.saturating_sub(FIRST_LINE + 2));
+                vec![self.blank().with(FIRST_LINE + 2, &text, Style::Dim)]
             }
         }
     }
@@ -123,12 +122,12 @@ impl Layout {
         }
         let whole = format!("{} {}", arrow.short, arrow.detail);
         let fits = whole.trim_end().chars().count() <= room;
-        let label = cut(if fits { whole.trim_end() } else { &arrow.short }, room);
-        let begin = left + 3 + (room - label.chars().count()) / 2;
-        line.write(begin - 1, &format!(" {label} "), style);
+        let label = if fits { whole.trim_end() } else { &arrow.short };
+        let (at, label) = placed(label, left, right, arrow.received.is_some() && from > to);
+        line.write(at, &label, style);
         let mut lines = vec![line];
         if !fits && !arrow.detail.is_empty() {
-            for part in wrap(&arrow.detail, (right - left).saturating_sub(4)) {
+            for part in details(&arrow.detail, (right - left).saturating_sub(3)) {
                 let at = left + 2 + ((right - left - 3).saturating_sub(part.chars().count())) / 2;
                 lines.push(self.blank().without(left + 1..right).with(at, &part, style));
             }
@@ -153,6 +152,17 @@ fn style(arrow: &Arrow) -> Style {
     }
 }
 
+/// Where a label begins between two lines: in the middle of the shaft, or in its place, or cut.
+fn placed(label: &str, left: usize, right: usize, head_on_the_left: bool) -> (usize, String) {
+    let length = label.chars().count();
+    let room = (right - left).saturating_sub(6);
+    if length > room && length + 2 <= right - left {
+        return (if head_on_the_left { left + 2 } else { left + 1 }, label.to_owned());
+    }
+    let label = cut(label, room);
+    (left + 2 + (room - label.chars().count()) / 2, format!(" {label} "))
+}
+
 /// Text that takes no more room than that.
 fn cut(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
@@ -162,22 +172,9 @@ fn cut(text: &str, room: usize) -> String {
     format!("{kept}…")
 }
 
-/// At most three lines, broken at spaces where there are some.
-fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => {
-                let characters: Vec<char> = word.chars().collect();
-                let pieces = characters.chunks(room.max(1));
-                lines.extend(pieces.map(|piece| piece.iter().collect::<String>()));
-            }
-        }
-    }
+/// At most three lines.
+fn details(text: &str, room: usize) -> Vec<String> {
+    let mut lines = wrap(text, room);
     if lines.len() > 3 {
         lines.truncate(3);
         if let Some(last) = lines.last_mut() {
@@ -185,6 +182,36 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Lines of text that take no more room than that, broken at spaces where there are some.
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.extend(pieces(word, room.max(1))),
+        }
+    }
+    lines
+}
+
+/// A word that is too long for a line, broken where it has a separator.
+fn pieces(word: &str, room: usize) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut rest: Vec<char> = word.chars().collect();
+    while rest.len() > room {
+        let line = rest.iter().take(room);
+        let separator =
+            line.collect::<Vec<_>>().iter().rposition(|c| matches!(**c, '/' | ',' | ':'));
+        let after = rest.split_off(separator.map_or(room, |at| at + 1));
+        pieces.push(std::mem::replace(&mut rest, after).into_iter().collect());
+    }
+    pieces.push(rest.into_iter().collect());
+    pieces
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]

@@ -9,12 +9,14 @@ Examples:
   What there is:
     lab list
   A message at QoS 2, and what is lost where its publisher leaves too soon:
-    lab qos2-watched v31-qos2-leaves-after-pubrec";
+    lab qos2-watched v31-qos2-leaves-after-pubrec
+  What happens without the retain flag:
+    lab v31-retained --change 'the retain flag is off'";
 
 /// Replays MQTT lab exercises with clients and a broker in one process, on a simulated clock.
 ///
 /// Each experiment shows what was exchanged, and says what the parties received. The exit status is 1 if a
-/// statement does not hold, 2 for a name that there is not, else 0.
+/// statement does not hold, 2 for a name or change that there is not, else 0.
 #[derive(Parser)]
 #[command(name = "lab", after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Options {
@@ -25,6 +27,10 @@ pub(crate) struct Options {
     /// One line for each experiment.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+
+    /// Change the experiment, so that some of its statements do not hold; a wrong TEXT shows which there are.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) change: Option<String>,
 
     /// Write files for each experiment into this directory, which is made if need be.
     #[arg(long, value_name = "DIR")]

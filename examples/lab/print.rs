@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::ladder;
+use crate::ladder::{self, wrap};
 use crate::scenario::{Report, Scenario};
 use crate::scenarios::DOCUMENTS;
 
@@ -34,7 +34,7 @@ impl<W: Write> Printer<W> {
         } else {
             let title = format!("{} ({})", scenario.title, scenario.name);
             let title = if self.colour { format!("\x1b[1m{title}\x1b[0m") } else { title };
-            writeln!(self.out, "{title}\n{}\n", scenario.shows)?;
+            writeln!(self.out, "{title}\n{}\n", wrap(scenario.shows, 80).join("\n"))?;
             write!(self.out, "{}", ladder::draw(&report.exchange, self.colour))?;
             for table in &report.tables {
                 write!(self.out, "\n{table}")?;
@@ -44,11 +44,14 @@ impl<W: Write> Printer<W> {
         for statement in &report.statements {
             let mark = self.mark(statement.failure.is_none());
             if !self.quiet {
-                writeln!(self.out, "{mark} {}", statement.text)?;
+                writeln!(self.out, "{mark} {}", wrap(&statement.text, 78).join("\n  "))?;
             }
             if let Some(failure) = &statement.failure {
-                let text = if self.quiet { &statement.text[..] } else { "" };
-                writeln!(self.out, "  {text} {failure}")?;
+                let failure = match self.quiet {
+                    true => format!("{}: {failure}", statement.text),
+                    false => wrap(failure, 78).join("\n  "),
+                };
+                writeln!(self.out, "  {failure}")?;
             }
         }
         if !self.quiet {

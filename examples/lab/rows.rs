@@ -50,9 +50,12 @@ pub(crate) enum Kind {
     Reset,
 }
 
-/// How many times a group of rows has to come before it is folded, and how long it may be.
+/// How many times a group has to come before it is folded, and how many rows it may have; pings in a row
+/// count as one.
 const REPEATED: usize = 4;
 const LONGEST_GROUP: usize = 12;
+/// How many rows of pings are shown before they are folded.
+const PINGS: usize = 4;
 
 /// The rows of an exchange.
 pub(crate) fn rows(exchange: &Exchange) -> Vec<Row> {
@@ -99,20 +102,19 @@ fn arrow(exchange: &Exchange, at: Duration, sent: &Sent, kind: Kind, words: [&st
 
 /// Leaves out groups of rows that repeat.
 fn fold(rows: Vec<Row>) -> Vec<Row> {
-    let kinds: Vec<String> = rows.iter().map(Row::what).collect();
+    let units: Vec<&[Row]> = rows.chunk_by(|a, b| a.is_ping() && b.is_ping()).collect();
+    let kinds: Vec<String> = units.iter().map(|unit| kind_of(unit)).collect();
     let mut folded = Vec::new();
-    let mut rest = (&rows[..], &kinds[..]);
+    let mut rest = (&units[..], &kinds[..]);
     while let Some(first) = rest.0.first() {
-        let Some((length, times)) = repetition(rest.1) else {
-            folded.push(first.clone());
-            rest = (tail(rest.0, 1), tail(rest.1, 1));
-            continue;
-        };
-        folded.extend(rest.0.iter().take(length).cloned());
-        let left_out = rest.0.iter().take(length * times);
-        let until = left_out.clone().last().map(Row::at).unwrap_or_default();
-        let text = format!("… {} more {}", times - 1, names(left_out.take(length)));
-        folded.push(Row::Folded { until, text });
+        let (length, times) = repetition(rest.1).unwrap_or((1, 1));
+        let (group, repeated) = rest.0.split_at(length);
+        match times {
+            1 => fold_pings(first, &mut folded),
+            _ => group.iter().for_each(|unit| fold_pings(unit, &mut folded)),
+        }
+        let repeated = repeated.iter().take(length * (times - 1));
+        folded.extend(leave_out(repeated.flat_map(|unit| unit.iter())));
         rest = (tail(rest.0, length * times), tail(rest.1, length * times));
     }
     folded
@@ -120,6 +122,14 @@ fn fold(rows: Vec<Row>) -> Vec<Row> {
 
 fn tail<T>(slice: &[T], from: usize) -> &[T] {
     slice.get(from..).unwrap_or_default()
+}
+
+/// Pings in a row are all alike, however many; else it is one row.
+fn kind_of(unit: &[Row]) -> String {
+    match unit.first() {
+        Some(row) if !row.is_ping() => row.what(),
+        _ => "pings".into(),
+    }
 }
 
 /// The shortest group at the beginning that comes often enough: its length, and how often.
@@ -132,30 +142,55 @@ fn repetition(kinds: &[String]) -> Option<(usize, usize)> {
     })
 }
 
-/// The names of the packets in a group, each once.
-fn names<'a>(group: impl Iterator<Item = &'a Row>) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for row in group {
+/// One row, or the first of many pings.
+fn fold_pings(unit: &[Row], folded: &mut Vec<Row>) {
+    let shown = if unit.len() > PINGS { 2 } else { unit.len() };
+    folded.extend(unit.iter().take(shown).cloned());
+    folded.extend(leave_out(unit.iter().skip(shown)));
+}
+
+/// What stands for these rows, if there are any: `… 20 more PUBLISH, 5 PINGREQ / PINGRESP`.
+fn leave_out<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<Row> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    let mut until = None;
+    for row in rows {
+        until = Some(row.at());
         if let Row::Arrow(arrow) = row {
             let name = match arrow.kind {
                 Kind::Packet(packet_type) => packet_type.name(),
                 _ => &arrow.short,
             };
-            if !names.contains(&name) {
-                names.push(name);
+            match counts.iter_mut().find(|(counted, _)| *counted == name) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((name, 1)),
             }
         }
     }
-    names.join(" / ")
+    let same = counts.chunk_by(|a, b| a.1 == b.1).enumerate().map(|(index, names)| {
+        let count = names.first().map_or(0, |(_, count)| *count);
+        let names = names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" / ");
+        if index == 0 { format!("{count} more {names}") } else { format!("{count} {names}") }
+    });
+    let text = format!("… {}", same.collect::<Vec<_>>().join(", "));
+    until.map(|until| Row::Folded { until, text })
 }
 
 impl Row {
     pub(crate) fn at(&self) -> Duration {
         match self {
-            Row::Arrow(Arrow { at, .. })
-            | Row::Note { at, .. }
-            | Row::Folded { until: at, .. } => *at,
+            Row::Arrow(Arrow { at, .. }) | Row::Note { at, .. } | Row::Folded { until: at, .. } => {
+                *at
+            }
         }
+    }
+
+    /// A ping that is on its way as it should be.
+    fn is_ping(&self) -> bool {
+        use PacketType::{PingReq, PingResp};
+        let Row::Arrow(Arrow { kind: Kind::Packet(packet_type), received, .. }) = self else {
+            return false;
+        };
+        matches!(packet_type, PingReq | PingResp) && received.is_some()
     }
 
     /// What it has in common with its repetitions: neither time nor packet identifier nor payload.

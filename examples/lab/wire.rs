@@ -38,6 +38,12 @@ impl World {
         self.packet_types(who).iter().filter(|(_, _, t)| *t == packet_type).count()
     }
 
+    /// When something of a program reached the broker last.
+    pub(crate) fn last_heard_of(&self, who: Who) -> Option<Duration> {
+        let sent = sent(&self.exchange, &self.of(who).connections);
+        sent.filter(|(_, s)| s.sender == Sender::Client).filter_map(|(_, s)| s.received).max()
+    }
+
     /// The packets of a program's connections: when, from whom, what.
     pub(crate) fn packet_types(&self, who: Who) -> Vec<(Duration, Sender, PacketType)> {
         let mut types = Vec::new();

@@ -18,7 +18,7 @@ use crate::program::{Program, Received, Replies, outcome_words};
 pub(crate) struct World {
     pub(crate) exchange: Exchange,
     /// Who may do what; without it everybody may do everything.
-    pub(crate) authorise: Option<fn(&ConnectRequest) -> Result<Permissions, ReasonCode>>,
+    pub(crate) authorise: Option<Authorise>,
     now: Duration,
     broker: Broker,
     broker_wakes: Option<Duration>,
@@ -28,6 +28,9 @@ pub(crate) struct World {
     under_way: BTreeMap<(Duration, u64), Arrival>,
     arrivals: u64,
 }
+
+/// What a client may do, or why it is refused.
+type Authorise = fn(&ConnectRequest) -> Result<Permissions, ReasonCode>;
 
 /// One of the programs that are clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,13 @@
-//! The experiments of `examples/lab`: their statements hold, and fail where something is changed.
+//! `examples/lab`: its statements hold, and fail where something is changed; what it draws and prints.
+//!
+//! `cargo test` builds the example first; `cargo test --test lab` alone does not.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![expect(dead_code, reason = "what only the example itself uses")]
 
 #[path = "../../examples/lab/exchange.rs"]
 mod exchange;
@@ -21,4 +30,7 @@ mod wire;
 #[path = "../../examples/lab/world.rs"]
 mod world;
 
+mod command;
+mod diagrams;
 mod experiments;
+mod worlds;

@@ -103,8 +103,7 @@ fn refused(_: Twin, user: [&str; 2]) -> Report {
 
     let mut report = Report::default();
     let told = world.of(publisher).told();
-    let expected =
-        ["disconnected: the server refused the connection: Bad User Name or Password"];
+    let expected = ["disconnected: the server refused the connection: Bad User Name or Password"];
     report.states("the publisher was refused: bad user name or password", told, expected);
     let connack = world.hex(publisher, mqtt_sansio::Sender::Server);
     report.states("by CONNACK with return code 4, and nothing else", connack, ["20020004"]);

@@ -114,7 +114,8 @@ fn persistent(twin: Twin) -> Report {
     report.states("CONNACK says that the session is present", told, Some("connected, old session"));
     let received = world.of(subscriber).received();
     let expected = ["status locked q1", "status open q1", "status locked again q1"];
-    let text = "what was published at QoS 1 and 2 came when it was back, in order, and QoS 0 did not";
+    let text =
+        "what was published at QoS 1 and 2 came when it was back, in order, and QoS 0 did not";
     report.states(text, received, expected);
     report.shows(world)
 }

@@ -1,14 +1,12 @@
 //! Wills: what is said of a client that did not say goodbye.
 
-use std::time::Duration;
-
 use mqtt_sansio::{QoS, Sender};
 
-use super::{capture, message, retained, seconds};
+use super::{capture, message, millis, retained, seconds};
 use crate::login::Login;
 use crate::scenario::{Report, Scenario, Twin};
 use crate::wire;
-use crate::world::{Who, World};
+use crate::world::{LATENCY, Who, World};
 
 pub(super) const CAPTURED: &[Scenario] = &[Scenario {
     name: "will-qos1-retained",
@@ -121,11 +119,12 @@ fn outage(twin: Twin) -> Report {
     let received = world.of(watcher).received();
     let expected = [PUBLISHER_GONE, SUBSCRIBER_GONE];
     report.states("the watching client received both wills", received, expected);
-    let times: Vec<Duration> = world.of(watcher).inbox.iter().map(|will| will.at).collect();
-    let silent = |at: &Duration| (seconds(12)..seconds(13)).contains(at);
-    let in_time = times.len() == 2 && times.iter().all(silent);
-    let text = "each came 7.5 s after the last packet, of about second 5: keep alive 5 and a half more";
-    report.states(text, in_time, true);
+    let times: Vec<_> = world.of(watcher).inbox.iter().map(|will| Some(will.at)).collect();
+    let last = [publisher, subscriber].map(|who| world.last_heard_of(who));
+    let expected = last.map(|at| at.map(|at| at + millis(7500) + LATENCY));
+    report.states("each came 7.5 s after the last packet of its client", times, expected);
+    let began = last.iter().flatten().all(|at| *at < seconds(6));
+    report.states("which was the ping of second 5", began, true);
     report.shows(world)
 }
 
