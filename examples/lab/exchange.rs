@@ -112,6 +112,13 @@ impl Exchange {
         self.connections.len() - 1
     }
 
+    /// Packets of a connection are read as of this version until a CONNECT says otherwise; else as of 3.1.1.
+    pub(crate) fn assume(&mut self, connection: usize, version: Version) {
+        if let Some(streams) = self.streams.get_mut(connection) {
+            streams.version = version;
+        }
+    }
+
     /// The client opens a connection.
     pub(crate) fn open(&mut self, at: Duration, connection: usize) -> usize {
         self.sent(at, connection, Sender::Client, Content::Open)
@@ -238,7 +245,7 @@ fn words(packet: &Packet<'_>, version: Version) -> (String, String) {
         Packet::ConnAck(connack) => (connack_code(connack, version), connack_words(connack)),
         Packet::Publish(publish) => publish_words(publish),
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
-            (format!(" m{}", ack.packet_id), String::new())
+            (format!(" m{}", ack.packet_id), failure_words(ack.reason_code))
         }
         Packet::Subscribe(subscribe) => {
             let filters = subscribe.filters.iter().map(|s| format!("{} q{}", s.filter, s.qos));
@@ -257,9 +264,8 @@ fn words(packet: &Packet<'_>, version: Version) -> (String, String) {
             (format!(" m{}", unsubscribe.packet_id), filters.collect::<Vec<_>>().join(", "))
         }
         Packet::UnsubAck(unsuback) => (format!(" m{}", unsuback.packet_id), String::new()),
-        Packet::PingReq | Packet::PingResp | Packet::Disconnect(_) | Packet::Auth(_) => {
-            (String::new(), String::new())
-        }
+        Packet::Disconnect(disconnect) => (String::new(), failure_words(disconnect.reason_code)),
+        Packet::PingReq | Packet::PingResp | Packet::Auth(_) => (String::new(), String::new()),
     }
 }
 
@@ -281,6 +287,11 @@ fn connect_words(connect: &Connect<'_>) -> String {
         words.push_str(&format!(", will q{}{retain} {} {payload}", will.qos, will.topic));
     }
     words
+}
+
+/// Before 5.0 there is none to tell.
+fn failure_words(reason_code: ReasonCode) -> String {
+    if u8::from(reason_code) >= 0x80 { reason_code.to_string() } else { String::new() }
 }
 
 fn connack_code(connack: &ConnAck<'_>, version: Version) -> String {

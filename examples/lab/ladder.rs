@@ -86,7 +86,7 @@ impl Layout {
             }
             Row::Folded { text, until } => {
                 let seconds = until.as_secs();
-                let text = format!("{text} until {}:{:02}", seconds / 60, seconds % 60);
+                let text = format!("{text} until {}:{:02} ", seconds / 60, seconds % 60);
                 let text = cut(&text, self.width.saturating_sub(FIRST_LINE + 2));
                 vec![self.blank().with(FIRST_LINE + 2, &text, Style::Dim)]
             }

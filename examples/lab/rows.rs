@@ -144,9 +144,24 @@ fn repetition(kinds: &[String]) -> Option<(usize, usize)> {
 
 /// One row, or the first of many pings.
 fn fold_pings(unit: &[Row], folded: &mut Vec<Row>) {
-    let shown = if unit.len() > PINGS { 2 } else { unit.len() };
+    let shown = if unit.len() > PINGS { first_answered(unit) } else { unit.len() };
     folded.extend(unit.iter().take(shown).cloned());
     folded.extend(leave_out(unit.iter().skip(shown)));
+}
+
+/// After how many rows every ping has its answer for the first time.
+fn first_answered(pings: &[Row]) -> usize {
+    let mut unanswered = 0_usize;
+    for (index, row) in pings.iter().enumerate() {
+        match row {
+            Row::Arrow(Arrow { kind: Kind::Packet(PacketType::PingReq), .. }) => unanswered += 1,
+            _ => unanswered = unanswered.saturating_sub(1),
+        }
+        if unanswered == 0 {
+            return index + 1;
+        }
+    }
+    pings.len()
 }
 
 /// What stands for these rows, if there are any: `… 20 more PUBLISH, 5 PINGREQ / PINGRESP`.

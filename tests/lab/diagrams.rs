@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use mqtt_sansio::Sender::{self, Client, Server};
+use mqtt_sansio::Version;
 
 use crate::exchange::{Connection, Content, Event, Exchange};
 use crate::ladder;
@@ -80,6 +81,15 @@ fn a_password_is_not_shown() {
 }
 
 #[test]
+fn packets_of_5_0_are_read_as_such_where_connect_was_not_seen() {
+    let mut pair = Pair::new();
+    pair.exchange.assume(0, Version::V5_0);
+    pair.send(Client, b"\x32\x07\0\x01t\0\x07\0x");
+    pair.send(Server, b"\x40\x03\0\x07\x87");
+    assert_eq!(pair.labels(), ["PUBLISH q1 m7 t \"x\"", "PUBACK m7 Not authorized"]);
+}
+
+#[test]
 fn a_ladder_of_two_parties() {
     let mut pair = Pair::new();
     let open = pair.exchange.open(Duration::ZERO, 0);
@@ -146,6 +156,17 @@ fn many_pings_are_folded_and_two_are_not() {
         pair.send(Server, PINGRESP);
     }
     assert_eq!(folded(&pair), ["PINGREQ", "PINGRESP", "… 59 more PINGREQ / PINGRESP, 120"]);
+}
+
+#[test]
+fn pings_of_two_that_overlap_are_shown_once_each() {
+    let mut pair = Pair::new();
+    for _ in 0..3 {
+        pair.send(Client, &[PINGREQ, PINGREQ].concat());
+        pair.send(Server, &[PINGRESP, PINGRESP].concat());
+    }
+    let first = ["PINGREQ", "PINGREQ", "PINGRESP", "PINGRESP"];
+    assert_eq!(folded(&pair), [&first[..], &["… 4 more PINGREQ / PINGRESP, 6"]].concat());
 }
 
 #[test]

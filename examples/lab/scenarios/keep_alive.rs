@@ -141,9 +141,10 @@ fn lock(keep_alive: u16, day: Duration, twin: Twin) -> Lock {
     let now = u64::try_from(world.now().as_millis()).unwrap_or_default();
     let ping = now.next_multiple_of(period) + 100;
     let deaths = [millis(ping), millis(ping + period - 100)];
-    for (lock, at) in locks.into_iter().zip(deaths) {
+    let notes = ["no power after a ping", "no power before a ping"];
+    for ((lock, at), note) in locks.into_iter().zip(deaths).zip(notes) {
         world.run_until(at);
-        world.note(Some(lock), "no power");
+        world.note(Some(lock), note);
         if twin.is("the lock says goodbye") {
             world.disconnect(lock);
         }
