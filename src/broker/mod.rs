@@ -45,7 +45,7 @@ use crate::topic::TopicFilter;
 use crate::version::Version;
 use clients::{Clients, PROGRAM, Slot};
 use connection::{Connection, State};
-use slab::Slab;
+use slab::{Key, Slab};
 use sys::Sys;
 use timers::{Scheduled, Timer, Timers};
 
@@ -113,6 +113,8 @@ struct Outputs {
     events: VecDeque<BrokerEvent>,
     transmit: VecDeque<ConnectionId>,
     close: VecDeque<ConnectionId>,
+    /// Sessions whose search for retained messages goes on in the driver's next turn.
+    paused: Vec<Key>,
 }
 
 impl Outputs {
@@ -171,6 +173,9 @@ impl Broker {
 
     /// Bytes came on this connection. Whatever they are, this does not fail: a fault of the client's is an
     /// event and a close, and concerns nobody else.
+    ///
+    /// Messages wait in bounded queues until they are pulled: a driver that reads a lot at once polls and pulls
+    /// in between, or a burst overflows the queue of a client that could have taken it.
     pub fn handle_input(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
         self.advance(now);
         match self.connections.get(connection.0).map(|connection| &connection.state) {
@@ -183,6 +188,7 @@ impl Broker {
     /// The time that [`BrokerOutput::Wait`] gave has come. Called early, it does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
+        self.resume_searches();
         while let Some(timer) = self.timers.due(now) {
             match timer {
                 Timer::Connection(index) => self.connection_timeout(index),
@@ -239,6 +245,9 @@ impl Broker {
                 return BrokerOutput::Close(connection);
             }
         }
+        if !self.outputs.paused.is_empty() {
+            return BrokerOutput::Wait(Some(self.now));
+        }
         BrokerOutput::Wait(self.timers.first())
     }
 
@@ -280,7 +289,7 @@ impl Broker {
         self.router.unsubscribe(PROGRAM, filter)
     }
 
-    /// The retained message of a topic.
+    /// The subscriptions and the retained messages.
     #[must_use]
     pub fn router(&self) -> &Router {
         &self.router

@@ -19,26 +19,26 @@ use crate::session::{ClientFault, CloseReason, Rejection, Request};
 const STEPS: usize = 10;
 
 impl Broker {
-    /// Bytes of a connection whose CONNECT is not answered.
-    pub(super) fn handshake_input(&mut self, connection: ConnectionId, bytes: &[u8]) {
-        let Some(state) = self.connections.get_mut(connection.0).map(|c| &mut c.state) else {
-            return;
-        };
-        let State::Handshake(handshake) = state else {
-            return;
-        };
-        match handshake.handle_input(bytes) {
-            Ok(None) => {}
-            Ok(Some(request)) => {
-                let size = handshake.connect_size();
-                self.statistics.packets.received.add(PacketType::Connect.first_byte(), size);
-                // The deadline was for CONNECT.
-                self.schedule_connection(connection.0, None);
-                let request = Box::new(request);
-                self.outputs.events.push_back(BrokerEvent::Connect { connection, request });
-            }
-            Err(Rejection { fault, answer, .. }) => {
-                self.end_handshake(connection, CloseReason::ClientFault(fault), answer);
+    /// Bytes of a connection whose CONNECT is not answered: CONNECT, and what is kept until the answer.
+    pub(super) fn handshake_input(&mut self, connection: ConnectionId, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let state = self.connections.get_mut(connection.0).map(|c| &mut c.state);
+            let Some(State::Handshake(handshake)) = state else {
+                return;
+            };
+            match handshake.handle_input(&mut bytes) {
+                Ok(None) => {}
+                Ok(Some(request)) => {
+                    let size = handshake.connect_size();
+                    self.statistics.packets.received.add(PacketType::Connect.first_byte(), size);
+                    // The deadline was for CONNECT.
+                    self.schedule_connection(connection.0, None);
+                    let request = Box::new(request);
+                    self.outputs.events.push_back(BrokerEvent::Connect { connection, request });
+                }
+                Err(Rejection { fault, answer, .. }) => {
+                    self.end_handshake(connection, CloseReason::ClientFault(fault), answer);
+                }
             }
         }
     }
@@ -91,6 +91,8 @@ impl Broker {
         };
         let request = slot.session.receive(frame, shared)?;
         self.statistics.packets.received.add(frame.first_byte(), frame.as_bytes().len());
+        // What is acknowledged is acknowledged before anybody is sent it.
+        self.outputs.announce(slot);
         match request {
             None => {}
             Some(Request::Publish(message)) => self.publish_from(key, &message),

@@ -95,12 +95,28 @@ impl Broker {
             return 0;
         };
         let (router, permissions) = (&self.router, &slot.permissions);
+        let was_paused = slot.session.is_paused();
         let sent = &mut self.statistics.packets.sent;
         slot.session.advance(self.now);
         let find = |cursor: &mut Cursor| next_retained(router, permissions, cursor);
         let size = slot.session.transmit(out, max, sent, find);
+        if slot.session.is_paused() && !was_paused {
+            self.outputs.paused.push(key);
+        }
         self.outputs.announce(slot);
         size
+    }
+}
+
+impl Broker {
+    /// Searches for retained messages that were left for others to have their turn go on.
+    pub(super) fn resume_searches(&mut self) {
+        for key in mem::take(&mut self.outputs.paused) {
+            if let Some(slot) = self.clients.get_mut(key) {
+                slot.session.resume_search();
+                self.outputs.announce(slot);
+            }
+        }
     }
 }
 

@@ -37,8 +37,8 @@ pub struct SessionConfig {
     /// The highest QoS that is served: a PUBLISH above it closes the connection, a message above it is
     /// delivered at it. Default 2.
     pub max_qos: QoS,
-    /// How many bytes of answers may wait to be pulled; more close the connection: its client sends without
-    /// reading. Default 1 MiB.
+    /// How many bytes of answers may wait to be pulled; where there are more, the next packet closes the
+    /// connection, if it is not a DISCONNECT: its client sends without reading. Default 1 MiB.
     pub max_unsent_bytes: usize,
 }
 

@@ -130,24 +130,24 @@ impl Handshake {
         }
     }
 
-    /// Bytes came. Once, when it is whole, this returns the CONNECT. Bytes after it are kept until it is
-    /// answered.
+    /// Bytes came: takes up to the end of the CONNECT off them, and returns it once it is whole. Called again,
+    /// it keeps what comes after the CONNECT until that is answered.
     ///
     /// # Errors
     ///
     /// Where the connection is to be closed: for what, and what is to be sent before.
-    pub fn handle_input(&mut self, mut bytes: &[u8]) -> Result<Option<ConnectRequest>, Rejection> {
+    pub fn handle_input(&mut self, bytes: &mut &[u8]) -> Result<Option<ConnectRequest>, Rejection> {
         if let Phase::Connected { early, .. } = &mut self.phase {
             if early.len() + bytes.len() > self.config.handshake.max_early_bytes {
                 return Err(ClientFault::TooEarly.into());
             }
-            early.extend_from_slice(bytes);
+            early.extend_from_slice(core::mem::take(bytes));
             return Ok(None);
         }
         if self.reader.pending() == 0 {
             check_first_byte(bytes)?;
         }
-        let Some(frame) = self.reader.next(&mut bytes)? else {
+        let Some(frame) = self.reader.next(bytes)? else {
             return Ok(None);
         };
         let packet = Packet::decode_from(Sender::Client, frame, Version::V3_1_1);
@@ -166,7 +166,6 @@ impl Handshake {
             size: frame.as_bytes().len(),
         };
         self.phase = Phase::Connected { connect, early: Vec::new() };
-        self.handle_input(bytes)?;
         Ok(Some(request))
     }
 

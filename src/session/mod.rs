@@ -67,12 +67,13 @@ use unreleased::Unreleased;
 /// let config = Arc::new(SessionConfig::default());
 /// let mut handshake = Handshake::new(now, config.clone());
 /// // A connection was opened, and its first bytes were read: CONNECT, and SUBSCRIBE at once.
-/// let bytes = b"\x10\x0d\0\x04MQTT\x04\x02\0\x05\0\x01a\x82\x06\0\x01\0\x01t\x01";
-/// let request = handshake.handle_input(bytes)?.expect("the CONNECT is whole");
+/// let mut bytes = &b"\x10\x0d\0\x04MQTT\x04\x02\0\x05\0\x01a\x82\x06\0\x01\0\x01t\x01"[..];
+/// let request = handshake.handle_input(&mut bytes)?.expect("the CONNECT is whole");
 /// assert_eq!(request.client_id, "a");
 ///
 /// let mut session = Session::new(config); // or the one kept for this client identifier
 /// session.connect(now, handshake);
+/// session.handle_input(now, bytes); // what came after CONNECT
 /// let mut sent = Vec::new();
 /// loop {
 ///     match session.poll_output() {
@@ -105,6 +106,8 @@ pub struct Session {
     events: VecDeque<SessionEvent>,
     /// Whether the driver was told that there is something to send, and has not pulled since.
     announced: bool,
+    /// Whether a search for retained messages was left for others to have their turn.
+    paused: bool,
     /// Whether the driver is to be told to close.
     close: bool,
     /// The latest time that was told: an earlier one counts as this.
@@ -124,6 +127,7 @@ impl Session {
             queue: Queue::default(),
             events: VecDeque::new(),
             announced: false,
+            paused: false,
             close: false,
             now: Instant::default(),
         }
@@ -243,6 +247,7 @@ impl Session {
         self.advance(now);
         let qos = message.qos.min(granted).min(self.config.max_qos);
         if self.link.is_none() && qos == QoS::AtMostOnce {
+            self.queue.dropped(message);
             return Err(Dropped::Offline);
         }
         let sending = Sending { message: Arc::clone(message), qos, retain };
@@ -326,6 +331,16 @@ impl Session {
         true
     }
 
+    /// Whether the last pull has left a search for retained messages.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// The search goes on with the next pull.
+    pub(crate) fn resume_search(&mut self) {
+        self.paused = false;
+    }
+
     /// When the connection ends if no packet comes.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.link.as_ref()?.keep_alive_deadline()
@@ -353,6 +368,7 @@ impl Session {
     pub(crate) fn close(&mut self, reason: CloseReason) -> Option<Arc<Message>> {
         let link = self.link.take()?;
         self.announced = false;
+        self.paused = false;
         self.outbound.connection_lost();
         if link.clean_start {
             self.discard();

@@ -29,7 +29,8 @@ pub(crate) struct Cursor {
     pub(crate) filter: Filter,
     /// The granted QoS.
     pub(crate) qos: QoS,
-    /// How many messages were retained before the subscription: later ones it brings itself.
+    /// How many messages were retained before the subscription: later ones it brings itself, as long as none
+    /// of them is dropped.
     pub(crate) retain_count: u64,
     /// The topic of the last one.
     pub(crate) after: Option<Topic>,
@@ -92,6 +93,7 @@ impl Queue {
         let at_most_once = sending.qos == QoS::AtMostOnce;
         let load = if at_most_once { self.all } else { self.kept };
         if !load.has_room(size, config) {
+            self.dropped(&sending.message);
             return Err(Dropped::QueueFull);
         }
         self.all.add(size);
@@ -117,6 +119,21 @@ impl Queue {
         let cursor = Cursor { filter: filter.into(), qos, retain_count, after: None };
         self.entries.push_back(Entry::Retained(Box::new(cursor)));
         Ok(())
+    }
+
+    /// A message does not reach the client: where it is retained, cursors must not pass it over.
+    pub(super) fn dropped(&mut self, message: &Message) {
+        if message.retain && self.cursors > 0 {
+            self.pass_nothing_over();
+        }
+    }
+
+    fn pass_nothing_over(&mut self) {
+        for entry in &mut self.entries {
+            if let Entry::Retained(cursor) = entry {
+                cursor.retain_count = u64::MAX;
+            }
+        }
     }
 
     /// The subscription has ended: none of its retained messages is sent any more.
@@ -161,7 +178,11 @@ impl Queue {
             Entry::Retained(cursor) => cursor.qos != QoS::AtMostOnce,
         });
         self.all = self.kept;
-        before - self.all.messages
+        let dropped = before - self.all.messages;
+        if dropped > 0 && self.cursors > 0 {
+            self.pass_nothing_over();
+        }
+        dropped
     }
 
     /// Keeps these; messages that go must be uncounted by the caller.

@@ -36,7 +36,16 @@ impl Session {
             return Ok(None);
         };
         link.last_received = self.now;
-        let request = match Packet::decode_from(Sender::Client, frame, link.version)? {
+        let unsent = link.control.len();
+        let packet = Packet::decode_from(Sender::Client, frame, link.version)?;
+        if let Packet::Disconnect(_) = packet {
+            return Ok(Some(Request::Disconnect));
+        }
+        // Before anything is done: what was acted on is answered.
+        if unsent > self.config.max_unsent_bytes {
+            return Err(ClientFault::AnswersNotTaken);
+        }
+        Ok(match packet {
             Packet::Publish(publish) => self.publish(&publish, owned)?,
             Packet::PubAck(ack) => self.puback(ack.packet_id)?,
             Packet::PubRec(ack) => self.pubrec(ack.packet_id)?,
@@ -45,12 +54,9 @@ impl Session {
             Packet::Subscribe(subscribe) => Some(Request::Subscribe(subscribe)),
             Packet::Unsubscribe(unsubscribe) => Some(Request::Unsubscribe(unsubscribe)),
             Packet::PingReq => self.pingreq(),
-            Packet::Disconnect(_) => Some(Request::Disconnect),
             // [MQTT-3.1.0-2]; nothing else may come from a client before 5.0.
             _ => return Err(ClientFault::SecondConnect),
-        };
-        self.check_unsent()?;
-        Ok(request)
+        })
     }
 
     /// The acknowledgement first, then the message. At QoS 2 it waits for PUBREL.
@@ -111,14 +117,6 @@ impl Session {
     fn pingreq<'a>(&mut self) -> Option<Request<'a>> {
         self.send(&Packet::PingResp);
         None
-    }
-
-    fn check_unsent(&self) -> Result<(), ClientFault> {
-        let unsent = self.link.as_ref().map_or(0, |link| link.control.len());
-        if unsent > self.config.max_unsent_bytes {
-            return Err(ClientFault::AnswersNotTaken);
-        }
-        Ok(())
     }
 }
 

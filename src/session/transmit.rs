@@ -24,6 +24,7 @@ impl Session {
         mut retained: impl FnMut(&mut Cursor) -> Lookup,
     ) -> usize {
         self.announced = false;
+        self.paused = false;
         let Some(link) = self.link.as_mut().filter(|_| max > 0) else {
             return 0;
         };
@@ -44,7 +45,9 @@ impl Session {
         };
         !link.control.is_empty()
             || self.outbound.has_resend()
-            || self.queue.front().is_some_and(|entry| self.may_send(entry.qos()))
+            || self.queue.front().is_some_and(|entry| {
+                self.may_send(entry.qos()) && !(self.paused && matches!(entry, Entry::Retained(_)))
+            })
     }
 
     /// The queue keeps its order: a message that the window has no room for delays those after it.
@@ -71,7 +74,10 @@ impl Session {
             let sending = match self.queue.front_mut() {
                 Some(Entry::Retained(cursor)) => match retained(cursor) {
                     Lookup::Found(message) => cursor.sending(message),
-                    Lookup::Paused => return false,
+                    Lookup::Paused => {
+                        self.paused = true;
+                        return false;
+                    }
                     Lookup::Finished => {
                         self.queue.pop();
                         continue;
