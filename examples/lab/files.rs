@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::exchange::Exchange;
 use crate::ladder;
+use crate::pcapng;
 
 /// Writes the files of one experiment, named after it.
 pub(crate) fn write(directory: &Path, name: &str, exchange: &Exchange) -> io::Result<()> {
@@ -14,5 +15,6 @@ pub(crate) fn write(directory: &Path, name: &str, exchange: &Exchange) -> io::Re
         io::Error::new(error.kind(), format!("{}: {error}", directory.display()))
     };
     fs::create_dir_all(directory).map_err(in_file)?;
-    fs::write(file("txt"), ladder::draw(exchange, false)).map_err(in_file)
+    fs::write(file("txt"), ladder::draw(exchange, false)).map_err(in_file)?;
+    fs::write(file("pcapng"), pcapng::write(exchange)).map_err(in_file)
 }
