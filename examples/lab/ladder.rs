@@ -59,8 +59,11 @@ impl Layout {
 
     fn header(&self, exchange: &Exchange) -> Line {
         let mut line = Line::default();
+        let gap = self.lines.windows(2).map(|pair| pair.iter().rev().copied());
+        let gap = gap.filter_map(|pair| pair.reduce(|right, left| right - left)).min();
         for (at, party) in self.lines.iter().zip(&exchange.parties) {
-            line.write(self.centred(*at, &party.name), &party.name, Style::Bold);
+            let name = cut(&party.name, gap.unwrap_or(WIDTH).saturating_sub(1));
+            line.write(self.centred(*at, &name), &name, Style::Bold);
         }
         line
     }
@@ -107,7 +110,7 @@ impl Layout {
         let room = (right - left).saturating_sub(6);
         let mut line = self.blank();
         let shaft = match arrow.kind {
-            Kind::Transport | Kind::Reset => '┄',
+            Kind::Open | Kind::Close | Kind::Reset => '┄',
             _ => '─',
         };
         for at in left + 1..right {
@@ -140,7 +143,7 @@ fn style(arrow: &Arrow) -> Style {
     match arrow.kind {
         _ if arrow.received.is_none() => Style::Bad,
         Kind::Bytes | Kind::Reset => Style::Bad,
-        Kind::Transport => Style::Dim,
+        Kind::Open | Kind::Close => Style::Dim,
         Kind::Packet(packet_type) => match packet_type {
             PacketType::Publish => Style::Message,
             PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp => {
@@ -164,7 +167,7 @@ fn placed(label: &str, left: usize, right: usize, head_on_the_left: bool) -> (us
 }
 
 /// Text that takes no more room than that.
-fn cut(text: &str, room: usize) -> String {
+pub(crate) fn cut(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
         return text.to_owned();
     }
@@ -248,7 +251,9 @@ impl Style {
 struct Line(Vec<(char, Style)>);
 
 impl Line {
+    /// What would move the cursor is not shown as it is.
     fn put(&mut self, at: usize, character: char, style: Style) {
+        let character = if character.is_control() { '\u{FFFD}' } else { character };
         if self.0.len() <= at {
             self.0.resize(at + 1, (' ', Style::Plain));
         }

@@ -13,6 +13,8 @@ mod rows;
 mod scenario;
 mod scenarios;
 mod segments;
+mod strokes;
+mod svg;
 mod table;
 mod wire;
 mod world;
@@ -68,7 +70,7 @@ fn run(options: &Options, mut printer: Printer<impl io::Write>) -> io::Result<Ex
         all_hold &= report.holds();
         printer.report(scenario, &report)?;
         if let Some(directory) = &options.out {
-            files::write(directory, scenario.name, &report.exchange)?;
+            files::write(directory, scenario.name, scenario.title, &report.exchange)?;
         }
     }
     Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -44,8 +44,10 @@ pub(crate) enum Kind {
     Packet(PacketType),
     /// Bytes that are no packet, or end none.
     Bytes,
-    /// TCP opens or closes.
-    Transport,
+    /// TCP opens.
+    Open,
+    /// TCP closes.
+    Close,
     /// TCP aborts.
     Reset,
 }
@@ -74,8 +76,8 @@ fn unfolded(exchange: &Exchange) -> Vec<Row> {
                     Row::Arrow(arrow(exchange, record.at, sent, kind, [short, detail]))
                 };
                 match &sent.content {
-                    Content::Open => rows.push(arrow(Kind::Transport, "TCP opens", "")),
-                    Content::Close => rows.push(arrow(Kind::Transport, "TCP closes", "")),
+                    Content::Open => rows.push(arrow(Kind::Open, "TCP opens", "")),
+                    Content::Close => rows.push(arrow(Kind::Close, "TCP closes", "")),
                     Content::Reset => rows.push(arrow(Kind::Reset, "TCP resets", "")),
                     Content::Bytes { bytes, packets } if packets.is_empty() => {
                         rows.push(arrow(Kind::Bytes, &format!("{} bytes", bytes.len()), ""));

@@ -61,7 +61,7 @@ impl Report {
 
     /// With what the parties exchanged.
     pub(crate) fn shows(mut self, world: World) -> Report {
-        self.exchange = world.exchange;
+        self.exchange = world.into_exchange();
         self
     }
 

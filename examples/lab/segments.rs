@@ -40,7 +40,7 @@ const SERVER_BEGINS: u32 = 500_000;
 pub(crate) fn segments(exchange: &Exchange) -> Vec<Segment<'_>> {
     let mut wires = Wires::new(exchange);
     let mut now = Duration::ZERO;
-    for ((at, record, _), step) in steps(exchange) {
+    for ((at, ..), (record, step)) in steps(exchange) {
         if at != now {
             wires.acknowledge(now);
             now = at;
@@ -62,8 +62,8 @@ enum Step {
     ClosedToo,
 }
 
-/// What the ends do about the records: when, about which record, and the how many-th step that is.
-type Steps = BTreeMap<(Duration, usize, u8), Step>;
+/// What the ends do about which record: when, after which record, and the how many-th step that is.
+type Steps = BTreeMap<(Duration, usize, u8), (usize, Step)>;
 
 fn steps(exchange: &Exchange) -> Steps {
     let mut steps = Steps::new();
@@ -71,21 +71,21 @@ fn steps(exchange: &Exchange) -> Steps {
         let (at, Event::Sent(sent)) = (record.at, &record.event) else {
             continue;
         };
-        steps.insert((at, index, 0), Step::Send);
+        steps.insert((at, index, 0), (index, Step::Send));
         let Some(received) = sent.received else {
             continue;
         };
-        steps.insert((received, index, 1), Step::Arrive);
+        steps.insert((received, index, 1), (index, Step::Arrive));
         let way = received.saturating_sub(at);
         match sent.content {
             Content::Open => {
-                steps.insert((received + way, index, 2), Step::Established);
+                steps.insert((received + way, index, 2), (index, Step::Established));
             }
             Content::Close => {
-                if let Some(at) = closes_too(exchange, sent) {
-                    let at = at.max(received);
-                    steps.insert((at, index, 2), Step::CloseToo);
-                    steps.insert((at + way, index, 3), Step::ClosedToo);
+                if let Some(last) = last_of_other(exchange, sent) {
+                    let (at, after) = last.max((received, index));
+                    steps.insert((at, after, 3), (index, Step::CloseToo));
+                    steps.insert((at + way, after, 4), (index, Step::ClosedToo));
                 }
             }
             Content::Bytes { .. } | Content::Reset => {}
@@ -94,10 +94,10 @@ fn steps(exchange: &Exchange) -> Steps {
     steps
 }
 
-/// When the other end has nothing more to send, unless a record of its own says how that ends.
-fn closes_too(exchange: &Exchange, closed: &Sent) -> Option<Duration> {
-    let mut last = Duration::ZERO;
-    for record in &exchange.records {
+/// What the other end sends last, and when, unless a record says that it closes.
+fn last_of_other(exchange: &Exchange, closed: &Sent) -> Option<(Duration, usize)> {
+    let mut last = (Duration::ZERO, 0);
+    for (index, record) in exchange.records.iter().enumerate() {
         match &record.event {
             Event::Sent(sent)
                 if sent.connection == closed.connection && sent.sender != closed.sender =>
@@ -105,7 +105,7 @@ fn closes_too(exchange: &Exchange, closed: &Sent) -> Option<Duration> {
                 if matches!(sent.content, Content::Close | Content::Reset) {
                     return None;
                 }
-                last = record.at;
+                last = (record.at, index);
             }
             _ => {}
         }

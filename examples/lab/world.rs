@@ -248,6 +248,17 @@ impl World {
         self.now = self.now.max(end);
     }
 
+    /// All that was exchanged. What is still on its way arrives, but nobody answers any more.
+    pub(crate) fn into_exchange(mut self) -> Exchange {
+        for ((at, _), arrival) in &self.under_way {
+            let link = self.links.get(arrival.link).filter(|link| !link.cut);
+            if let (Some(_), Some(record)) = (link, arrival.record) {
+                self.exchange.received(*at, record);
+            }
+        }
+        self.exchange
+    }
+
     /// When something happens next.
     fn next(&self) -> Option<Duration> {
         let arrival = self.under_way.first_key_value().map(|((at, _), _)| *at);
