@@ -1,57 +1,29 @@
 //! Labels, rows and ladders of small exchanges.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use mqtt_sansio::Sender::{self, Client, Server};
+use mqtt_sansio::Sender::{Client, Server};
 use mqtt_sansio::Version;
 
-use crate::exchange::{Connection, Content, Event, Exchange};
+use crate::exchange::{Content, Event};
 use crate::ladder;
+use crate::pair::{CONNACK, CONNECT, PUBACK, PUBLISH, Pair};
 use crate::rows::{Row, rows};
 
-const CONNECT: &[u8] = b"\x10\x15\0\x04MQTT\x04\x02\0\x05\0\x09PythonPub";
-const CONNACK: &[u8] = b"\x20\x02\0\0";
-const PUBLISH: &[u8] = b"\x32\x10\0\x07network\0\x07hello";
-const PUBACK: &[u8] = b"\x40\x02\0\x07";
 const PINGREQ: &[u8] = b"\xc0\0";
 const PINGRESP: &[u8] = b"\xd0\0";
 
-/// A client, a server and a connection between them.
-struct Pair {
-    exchange: Exchange,
-    at: Duration,
-}
-
-impl Pair {
-    fn new() -> Pair {
-        let mut exchange = Exchange::default();
-        let address = |host| IpAddr::V4(Ipv4Addr::new(192, 0, 2, host));
-        let client = exchange.party("client", Client, address(10));
-        let server = exchange.party("server", Server, address(1));
-        exchange.connection(Connection { client, client_port: 50_000, server, server_port: 1883 });
-        Pair { exchange, at: Duration::ZERO }
-    }
-
-    /// A second later these bytes are sent and arrive.
-    fn send(&mut self, sender: Sender, bytes: &[u8]) {
-        self.at += Duration::from_secs(1);
-        let record = self.exchange.bytes(self.at, 0, sender, bytes);
-        self.exchange.received(self.at + Duration::from_millis(20), record);
-    }
-
-    fn labels(&self) -> Vec<String> {
-        let mut labels = Vec::new();
-        for record in &self.exchange.records {
-            if let Event::Sent(sent) = &record.event {
-                if let Content::Bytes { packets, .. } = &sent.content {
-                    let words = packets.iter().map(|p| format!("{} {}", p.short, p.detail));
-                    labels.push(words.collect::<Vec<_>>().join(" + ").trim_end().to_owned());
-                }
+fn labels(pair: &Pair) -> Vec<String> {
+    let mut labels = Vec::new();
+    for record in &pair.exchange.records {
+        if let Event::Sent(sent) = &record.event {
+            if let Content::Bytes { packets, .. } = &sent.content {
+                let words = packets.iter().map(|p| format!("{} {}", p.short, p.detail));
+                labels.push(words.collect::<Vec<_>>().join(" + ").trim_end().to_owned());
             }
         }
-        labels
     }
+    labels
 }
 
 #[test]
@@ -59,7 +31,7 @@ fn a_packet_is_named_where_its_last_byte_is() {
     let mut pair = Pair::new();
     pair.send(Client, &CONNECT[..5]);
     pair.send(Client, &[&CONNECT[5..], PUBLISH].concat());
-    assert_eq!(pair.labels(), ["", "CONNECT \"PythonPub\", k5 + PUBLISH q1 m7 network \"hello\""]);
+    assert_eq!(labels(&pair), ["", "CONNECT \"PythonPub\", k5 + PUBLISH q1 m7 network \"hello\""]);
 }
 
 #[test]
@@ -68,7 +40,7 @@ fn bytes_that_are_no_packet_are_said_once_and_end_the_reading_of_that_side() {
     pair.send(Client, b"\xf6\0");
     pair.send(Client, CONNECT);
     pair.send(Server, CONNACK);
-    let labels = pair.labels();
+    let labels = labels(&pair);
     assert!(labels[0].starts_with("no packet "), "{labels:?}");
     assert_eq!(labels[1..], ["", "CONNACK 0"]);
 }
@@ -77,7 +49,7 @@ fn bytes_that_are_no_packet_are_said_once_and_end_the_reading_of_that_side() {
 fn a_password_is_not_shown() {
     let mut pair = Pair::new();
     pair.send(Client, b"\x10\x16\0\x04MQTT\x04\xc2\0\0\0\x01c\0\x02me\0\x03key");
-    assert_eq!(pair.labels(), ["CONNECT \"c\", user \"me\""]);
+    assert_eq!(labels(&pair), ["CONNECT \"c\", user \"me\""]);
 }
 
 #[test]
@@ -86,7 +58,7 @@ fn packets_of_5_0_are_read_as_such_where_connect_was_not_seen() {
     pair.exchange.assume(0, Version::V5_0);
     pair.send(Client, b"\x32\x07\0\x01t\0\x07\0x");
     pair.send(Server, b"\x40\x03\0\x07\x87");
-    assert_eq!(pair.labels(), ["PUBLISH q1 m7 t \"x\"", "PUBACK m7 Not authorized"]);
+    assert_eq!(labels(&pair), ["PUBLISH q1 m7 t \"x\"", "PUBACK m7 Not authorized"]);
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod exchange;
 mod ladder;
 #[path = "../../examples/lab/login.rs"]
 mod login;
+#[path = "../../examples/lab/pcapng.rs"]
+mod pcapng;
 #[path = "../../examples/lab/program.rs"]
 mod program;
 #[path = "../../examples/lab/rows.rs"]
@@ -23,6 +25,12 @@ mod rows;
 mod scenario;
 #[path = "../../examples/lab/scenarios/mod.rs"]
 mod scenarios;
+#[path = "../../examples/lab/segments.rs"]
+mod segments;
+#[path = "../../examples/lab/strokes.rs"]
+mod strokes;
+#[path = "../../examples/lab/svg.rs"]
+mod svg;
 #[path = "../../examples/lab/table.rs"]
 mod table;
 #[path = "../../examples/lab/wire.rs"]
@@ -30,7 +38,10 @@ mod wire;
 #[path = "../../examples/lab/world.rs"]
 mod world;
 
+mod captures;
 mod command;
 mod diagrams;
 mod experiments;
+mod pair;
+mod pictures;
 mod worlds;
