@@ -53,12 +53,12 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 
     /// Draw the packets of a capture as arrows between columns for servers and clients.
-    #[arg(long, requires = "pcap", conflicts_with_all = ["json", "from", "reencode"])]
+    #[arg(long, requires = "pcap", conflicts_with_all = ["hex", "json", "from", "reencode"])]
     pub(crate) ladder: bool,
 
     /// Draw the same into an SVG file.
     #[arg(long, value_name = "FILE")]
-    #[arg(requires = "pcap", conflicts_with_all = ["json", "from", "reencode"])]
+    #[arg(requires = "pcap", conflicts_with_all = ["hex", "json", "from", "reencode"])]
     pub(crate) svg: Option<PathBuf>,
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod dissection;
+mod lab;
 mod mosquitto;
 mod mosquitto_client;
 mod mosquitto_programs;

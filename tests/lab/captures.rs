@@ -1,11 +1,15 @@
 //! The segments of small exchanges, and the file around them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mqtt_sansio::Sender::{self, Client, Server};
 
+use crate::exchange::{Content, Event};
 use crate::pair::{CONNACK, CONNECT, PUBACK, PUBLISH, Pair};
 use crate::pcapng;
+use crate::scenario::Twin;
+use crate::scenarios;
 use crate::segments::{MAXIMUM_SEGMENT_SIZE, Mark, segments};
 
 const WAY: Duration = Duration::from_millis(20);
@@ -172,4 +176,27 @@ fn the_file_is_made_of_whole_blocks_with_names_and_remarks_in_it() {
     // The first segment from then on is the third one of the handshake.
     assert_eq!(remarked, [5]);
     assert!(holds(6, CONNECT), "{file:02x?}");
+}
+
+#[test]
+fn every_byte_of_every_experiment_is_in_its_segments_once() {
+    for scenario in scenarios::all() {
+        let report = (scenario.run)(Twin(None));
+        let mut sent: BTreeMap<_, Vec<u8>> = BTreeMap::new();
+        for record in &report.exchange.records {
+            if let Event::Sent(sent_now) = &record.event {
+                if let Content::Bytes { bytes, .. } = &sent_now.content {
+                    let key = (sent_now.connection, sent_now.sender == Client);
+                    sent.entry(key).or_default().extend(bytes);
+                }
+            }
+        }
+        let mut captured: BTreeMap<_, Vec<u8>> = BTreeMap::new();
+        for segment in segments(&report.exchange) {
+            let key = (segment.connection, segment.sender == Client);
+            captured.entry(key).or_default().extend(segment.payload);
+        }
+        captured.retain(|_, bytes| !bytes.is_empty());
+        assert_eq!(captured, sent, "{}", scenario.name);
+    }
 }
