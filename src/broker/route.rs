@@ -137,9 +137,9 @@ fn next_retained(router: &Router, permissions: &Permissions, cursor: &mut Cursor
             break;
         }
         let topic = message.topic.name();
-        let old = router.retained_as(topic).is_some_and(|number| number <= cursor.retain_count);
-        if old && permissions.may_receive(topic) {
-            return Lookup::Found(Arc::clone(message));
+        if permissions.may_receive(topic) {
+            let newer = router.retained_as(topic).is_some_and(|n| n > cursor.retain_count);
+            return Lookup::Found(Arc::clone(message), newer);
         }
     }
     Lookup::Paused

@@ -247,7 +247,6 @@ impl Session {
         self.advance(now);
         let qos = message.qos.min(granted).min(self.config.max_qos);
         if self.link.is_none() && qos == QoS::AtMostOnce {
-            self.queue.dropped(message);
             return Err(Dropped::Offline);
         }
         let sending = Sending { message: Arc::clone(message), qos, retain };

@@ -29,8 +29,8 @@ pub(crate) struct Cursor {
     pub(crate) filter: Filter,
     /// The granted QoS.
     pub(crate) qos: QoS,
-    /// How many messages were retained before the subscription: later ones it brings itself, as long as none
-    /// of them is dropped.
+    /// How many messages were retained before the subscription: later ones may wait behind the cursor as what
+    /// the subscription has brought.
     pub(crate) retain_count: u64,
     /// The topic of the last one.
     pub(crate) after: Option<Topic>,
@@ -39,7 +39,8 @@ pub(crate) struct Cursor {
 /// What looking for the next retained message of a [`Cursor`] has found.
 #[derive(Clone, Debug)]
 pub(crate) enum Lookup {
-    Found(Arc<Message>),
+    /// A message, and whether it was retained after the subscription was made.
+    Found(Arc<Message>, bool),
     /// Nothing yet: the search goes on with the next pull, so that others have their turn.
     Paused,
     /// There are no more.
@@ -93,7 +94,6 @@ impl Queue {
         let at_most_once = sending.qos == QoS::AtMostOnce;
         let load = if at_most_once { self.all } else { self.kept };
         if !load.has_room(size, config) {
-            self.dropped(&sending.message);
             return Err(Dropped::QueueFull);
         }
         self.all.add(size);
@@ -121,19 +121,12 @@ impl Queue {
         Ok(())
     }
 
-    /// A message does not reach the client: where it is retained, cursors must not pass it over.
-    pub(super) fn dropped(&mut self, message: &Message) {
-        if message.retain && self.cursors > 0 {
-            self.pass_nothing_over();
-        }
-    }
-
-    fn pass_nothing_over(&mut self) {
-        for entry in &mut self.entries {
-            if let Entry::Retained(cursor) = entry {
-                cursor.retain_count = u64::MAX;
-            }
-        }
+    /// Whether this very message waits.
+    pub(super) fn contains(&self, message: &Arc<Message>) -> bool {
+        self.entries.iter().any(|entry| match entry {
+            Entry::Message(sending) => Arc::ptr_eq(&sending.message, message),
+            Entry::Retained(_) => false,
+        })
     }
 
     /// The subscription has ended: none of its retained messages is sent any more.
@@ -178,11 +171,7 @@ impl Queue {
             Entry::Retained(cursor) => cursor.qos != QoS::AtMostOnce,
         });
         self.all = self.kept;
-        let dropped = before - self.all.messages;
-        if dropped > 0 && self.cursors > 0 {
-            self.pass_nothing_over();
-        }
-        dropped
+        before - self.all.messages
     }
 
     /// Keeps these; messages that go must be uncounted by the caller.

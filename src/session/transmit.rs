@@ -13,6 +13,9 @@ use crate::packet_id::PacketId;
 use crate::qos::QoS;
 use crate::statistics::Counts;
 
+/// How much of what is retained may be passed over before others have their turn.
+const SKIPPED: usize = 100;
+
 impl Session {
     /// [`poll_transmit`](Session::poll_transmit), with what counts the packets and what finds retained
     /// messages.
@@ -67,17 +70,22 @@ impl Session {
             resend(batch, id, what);
             return true;
         }
-        while let Some(qos) = self.queue.front().map(Entry::qos) {
-            if !self.may_send(qos) {
-                return false;
+        for _ in 0..SKIPPED {
+            match self.queue.front().map(Entry::qos) {
+                Some(qos) if self.may_send(qos) => {}
+                _ => return false,
             }
             let sending = match self.queue.front_mut() {
                 Some(Entry::Retained(cursor)) => match retained(cursor) {
-                    Lookup::Found(message) => cursor.sending(message),
-                    Lookup::Paused => {
-                        self.paused = true;
-                        return false;
+                    Lookup::Found(message, newer) => {
+                        let sending = cursor.sending(message);
+                        // What the subscription has brought itself waits behind the cursor.
+                        if newer && self.queue.contains(&sending.message) {
+                            continue;
+                        }
+                        sending
                     }
+                    Lookup::Paused => break,
                     Lookup::Finished => {
                         self.queue.pop();
                         continue;
@@ -90,6 +98,7 @@ impl Session {
             };
             return self.send_message(batch, sending).is_some();
         }
+        self.paused = true;
         false
     }
 

@@ -27,5 +27,6 @@ mod rng;
 mod server;
 mod sim;
 mod snapshot;
+mod statements;
 mod transmit;
 mod watch;

@@ -6,6 +6,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod broker;
+mod broker_access;
+mod broker_crowd;
+mod broker_libraries;
+mod broker_log;
+mod broker_mosquitto;
+mod broker_mqttjs;
+mod broker_paho;
+mod broker_process;
 mod dissection;
 mod lab;
 mod mosquitto;

@@ -3,12 +3,31 @@
 use std::env;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::mosquitto_server::{PATIENCE, Server};
+
+/// What programs connect to.
+pub(crate) trait Target {
+    fn address(&self) -> SocketAddr;
+
+    /// Where the files of the test are.
+    fn folder(&self) -> &Path;
+}
+
+impl Target for Server {
+    fn address(&self) -> SocketAddr {
+        self.address()
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder()
+    }
+}
 
 /// Who publishes or subscribes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,14 +39,14 @@ pub(crate) enum Maker {
 impl Maker {
     pub(crate) const BOTH: [Maker; 2] = [Maker::Ours, Maker::Mosquitto];
 
-    pub(crate) fn publish(self, server: &Server) -> Program {
+    pub(crate) fn publish(self, server: &impl Target) -> Program {
         match self {
             Maker::Ours => Program::new(example("publish"), server),
             Maker::Mosquitto => Program::new(PathBuf::from("mosquitto_pub"), server),
         }
     }
 
-    pub(crate) fn subscribe(self, server: &Server) -> Program {
+    pub(crate) fn subscribe(self, server: &impl Target) -> Program {
         match self {
             Maker::Ours => Program::new(example("subscribe"), server),
             Maker::Mosquitto => Program::new(PathBuf::from("mosquitto_sub"), server),
@@ -36,7 +55,7 @@ impl Maker {
 }
 
 /// The example, which stands beside the folder of the tests.
-fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let example = profile.join("examples").join(name).with_extension(env::consts::EXE_EXTENSION);
@@ -48,11 +67,12 @@ fn example(name: &str) -> PathBuf {
 pub(crate) struct Program(Command);
 
 impl Program {
-    fn new(path: PathBuf, server: &Server) -> Program {
+    fn new(path: PathBuf, server: &impl Target) -> Program {
         let mut command = Command::new(path);
         // mosquitto's clients read their defaults there.
         command.env("HOME", server.folder()).env_remove("XDG_CONFIG_HOME");
-        command.args(["-h", "127.0.0.1", "-p", &server.port()]);
+        let (ip, port) = (server.address().ip().to_string(), server.address().port().to_string());
+        command.args(["-h", &ip, "-p", &port]);
         Program(command)
     }
 
@@ -66,6 +86,10 @@ impl Program {
     pub(crate) fn and(mut self, argument: impl AsRef<OsStr>) -> Program {
         self.0.arg(argument);
         self
+    }
+
+    pub(crate) fn command(self) -> Command {
+        self.0
     }
 
     pub(crate) fn start(&mut self) -> Running {

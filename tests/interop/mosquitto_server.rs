@@ -115,10 +115,6 @@ impl Server {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    pub(crate) fn port(&self) -> String {
-        self.port.to_string()
-    }
-
     /// Where tests may put files.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder

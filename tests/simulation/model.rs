@@ -136,8 +136,7 @@ pub(crate) struct Cursor {
     pub(crate) filter: String,
     pub(crate) qos: QoS,
     pub(crate) after: Option<Levels>,
-    /// The last one that was retained when the subscription was made: it brings later ones itself, as long as
-    /// none of them is dropped.
+    /// The last one that was retained when the subscription was made: later ones may wait as what it brings.
     pub(crate) last: u64,
 }
 
@@ -294,12 +293,6 @@ impl Model {
         if link.hello.clean {
             self.sessions.remove(&client_id);
         } else {
-            let dropped = |entry: &Entry| {
-                matches!(entry, Entry::Message(..)) && entry.qos() == QoS::AtMostOnce
-            };
-            if session.queue.iter().any(dropped) {
-                session.pass_nothing_over();
-            }
             session.queue.retain(|entry| entry.qos() != QoS::AtMostOnce);
             session.expires = self.config.session_expiry.map(|expiry| self.now + expiry);
         }
@@ -368,13 +361,11 @@ impl Model {
             self.seen.add_if(granted < message.qos, "QoS lowered");
             let qos = message.qos.min(granted);
             if session.link.is_none() && qos == QoS::AtMostOnce {
-                session.dropped(message);
                 continue;
             }
             if !session.has_room(message, qos, &self.config) {
                 self.seen.add("queue full");
                 self.counts.dropped += 1;
-                session.dropped(message);
                 continue;
             }
             self.seen.add_if(session.link.is_none(), "queued for a client that is away");
@@ -403,10 +394,16 @@ impl Model {
     }
 
     /// The next retained message of a subscription.
-    pub(crate) fn next_retained(&self, cursor: &Cursor, denied: bool) -> Option<Arc<Message>> {
+    pub(crate) fn next_retained(
+        &self,
+        cursor: &Cursor,
+        denied: bool,
+        queue: &VecDeque<Entry>,
+    ) -> Option<Arc<Message>> {
         let Cursor { filter, after, last, .. } = cursor;
+        let waits = |message: &Arc<Message>| queue.iter().any(|entry| entry.is(message));
         let found = self.retained.iter().find(|(key, (message, number))| {
-            number <= last
+            (number <= last || !waits(message))
                 && after.as_ref().is_none_or(|after| *key > after)
                 && matches(filter, message.topic.name().as_str())
                 && !(denied && key[0] == b"deny")
@@ -448,21 +445,6 @@ impl Model {
 }
 
 impl Session {
-    /// A retained message does not reach the client: what is retained is not passed over any more.
-    fn dropped(&mut self, message: &Message) {
-        if message.retain {
-            self.pass_nothing_over();
-        }
-    }
-
-    fn pass_nothing_over(&mut self) {
-        for entry in &mut self.queue {
-            if let Entry::Retained(cursor) = entry {
-                cursor.last = u64::MAX;
-            }
-        }
-    }
-
     /// Messages at QoS 1 and 2 share the limit among themselves; one at QoS 0 with all.
     fn has_room(&self, message: &Arc<Message>, qos: QoS, config: &BrokerConfig) -> bool {
         let waiting = self.queue.iter().filter_map(|entry| match entry {
@@ -478,6 +460,11 @@ impl Session {
 }
 
 impl Entry {
+    /// Whether it is this very message.
+    fn is(&self, message: &Arc<Message>) -> bool {
+        matches!(self, Entry::Message(waiting, _) if Arc::ptr_eq(waiting, message))
+    }
+
     pub(crate) fn qos(&self) -> QoS {
         match self {
             Entry::Message(_, qos) => *qos,

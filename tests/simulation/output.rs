@@ -139,7 +139,7 @@ impl Model {
             next = match entry {
                 Entry::Message(message, qos) => Some(Next::New(Arc::clone(message), *qos, false)),
                 Entry::Retained(cursor) => {
-                    let message = self.next_retained(cursor, denied);
+                    let message = self.next_retained(cursor, denied, &queue);
                     message.map(|m| Next::New(Arc::clone(&m), m.qos.min(cursor.qos), true))
                 }
             };

@@ -1,5 +1,6 @@
 //! The model's side of the wire: what each packet of a client's does, and what each answer looks like.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mqtt_sansio::{
@@ -284,7 +285,7 @@ impl Model {
     fn subscribe_retained(&mut self, client_id: &str, filter: &str, qos: QoS) {
         let filter = filter.to_owned();
         let cursor = Cursor { filter, qos, after: None, last: self.numbers.retained };
-        if self.next_retained(&cursor, false).is_none() {
+        if self.next_retained(&cursor, false, &VecDeque::new()).is_none() {
             return;
         }
         let session = self.sessions.get_mut(client_id).unwrap();

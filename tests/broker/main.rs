@@ -1,0 +1,24 @@
+//! The broker through its public API: bytes and time in, exact bytes and events out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod alone;
+mod bench;
+mod clock;
+mod codes;
+mod hostile;
+mod lifecycle;
+mod limits;
+mod queues;
+mod statements;
+mod stored;
+mod sys;
+mod traps;
+mod v3_1;
+mod wills;
+mod wire;
