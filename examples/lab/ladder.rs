@@ -17,13 +17,14 @@ const LEAST_GAP: usize = 14;
 /// The diagram, each line ended.
 pub(crate) fn draw(exchange: &Exchange, colour: bool) -> String {
     let layout = Layout::new(exchange);
-    let mut text = layout.header(exchange).render(colour);
+    let mut text = String::new();
+    layout.header(exchange).iter().for_each(|line| text.push_str(&line.render(colour)));
     let mut last = None;
     for row in rows(exchange) {
-        let at = Some(row.at()).filter(|_| !matches!(row, Row::Folded { .. }));
+        let at = Some(clock(row.at())).filter(|_| !matches!(row, Row::Folded { .. }));
         let mut lines = layout.row(&row);
-        if let (Some(first), Some(at)) = (lines.first_mut(), at.filter(|_| at != last)) {
-            first.write(0, &format!("{:>10}", clock(at)), Style::Dim);
+        if let (Some(first), Some(at)) = (lines.first_mut(), at.as_ref().filter(|_| at != last)) {
+            first.write(0, &format!("{at:>10}"), Style::Dim);
         }
         last = at;
         lines.iter().for_each(|line| text.push_str(&line.render(colour)));
@@ -57,15 +58,20 @@ impl Layout {
         self.lines.get(party).copied().unwrap_or(FIRST_LINE)
     }
 
-    fn header(&self, exchange: &Exchange) -> Line {
-        let mut line = Line::default();
-        let gap = self.lines.windows(2).map(|pair| pair.iter().rev().copied());
-        let gap = gap.filter_map(|pair| pair.reduce(|right, left| right - left)).min();
-        for (at, party) in self.lines.iter().zip(&exchange.parties) {
-            let name = cut(&party.name, gap.unwrap_or(WIDTH).saturating_sub(1));
-            line.write(self.centred(*at, &name), &name, Style::Bold);
+    /// The names, which end in the last of these lines.
+    fn header(&self, exchange: &Exchange) -> Vec<Line> {
+        let gaps = self.lines.iter().skip(1).zip(&self.lines).map(|(right, left)| right - left);
+        let room = gaps.min().unwrap_or(WIDTH) - 1;
+        let names: Vec<Vec<String>> =
+            exchange.parties.iter().map(|party| wrap(&party.name, room)).collect();
+        let height = names.iter().map(Vec::len).max().unwrap_or_default();
+        let mut lines = vec![Line::default(); height];
+        for (at, name) in self.lines.iter().zip(&names) {
+            for (line, part) in lines.iter_mut().skip(height - name.len()).zip(name) {
+                line.write(self.centred(*at, part), part, Style::Bold);
+            }
         }
-        line
+        lines
     }
 
     /// Where text begins whose middle is to be there, but within the width.

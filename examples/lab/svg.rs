@@ -36,8 +36,9 @@ pub(crate) fn draw(exchange: &Exchange, title: &str) -> String {
     let rows = rows(exchange);
     let mut last = None;
     for row in &rows {
-        picture.row(row, last);
-        last = Some(row.at());
+        let time = clock(row.at());
+        picture.row(row, Some(&time).filter(|_| last.as_ref() != Some(&time)));
+        last = Some(time);
     }
     picture.end(title)
 }
@@ -46,6 +47,7 @@ pub(crate) fn draw(exchange: &Exchange, title: &str) -> String {
 struct Picture<'a> {
     exchange: &'a Exchange,
     lines: Vec<usize>,
+    last_line: usize,
     width: usize,
     /// The top of what is drawn next.
     y: usize,
@@ -61,11 +63,14 @@ impl<'a> Picture<'a> {
         let gaps = exchange.parties.len().saturating_sub(1).max(1);
         let names = exchange.parties.iter().map(|party| heading_width(&party.name)).max();
         let least = LEAST_GAP.max(names.unwrap_or_default() + 8);
-        let gap = ((WIDTH - FIRST_LINE - MARGIN) / gaps).max(least);
+        let last = exchange.parties.last().map(|party| heading_width(&party.name) / 2 + 8);
+        let margin = MARGIN.max(last.unwrap_or_default());
+        let gap = ((WIDTH - FIRST_LINE - margin) / gaps).max(least);
         Picture {
             exchange,
             lines: (0..exchange.parties.len()).map(|index| FIRST_LINE + gap * index).collect(),
-            width: FIRST_LINE + gap * gaps + MARGIN,
+            last_line: FIRST_LINE + gap * gaps,
+            width: FIRST_LINE + gap * gaps + margin,
             y: HEADINGS + HEADING_HEIGHT + 6,
             open: vec![None; exchange.connections.len()],
             below: String::new(),
@@ -78,18 +83,15 @@ impl<'a> Picture<'a> {
         self.lines.get(party).copied().unwrap_or(FIRST_LINE)
     }
 
-    /// Draws a row under those so far; the last one was at that time.
-    fn row(&mut self, row: &Row, last: Option<Duration>) {
-        let at = row.at();
-        self.y += if last == Some(at) { 4 } else { 12 };
-        let folded = matches!(row, Row::Folded { .. });
-        if last != Some(at) && !folded {
+    /// Draws a row under those so far; with its time, unless it is that of the last one.
+    fn row(&mut self, row: &Row, time: Option<&String>) {
+        self.y += if time.is_some() { 12 } else { 4 };
+        if let (Some(time), false) = (time, matches!(row, Row::Folded { .. })) {
             let (x, y) = (FIRST_LINE - MARGIN + 4, self.y + LINE - 3);
-            let text = clock(at);
             put(
                 &mut self.rows,
                 format_args!(
-                    r#"<text class="time" text-anchor="end" x="{x}" y="{y}">{text}</text>"#
+                    r#"<text class="time" text-anchor="end" x="{x}" y="{y}">{time}</text>"#
                 ),
             );
         }
@@ -203,11 +205,11 @@ impl<'a> Picture<'a> {
     fn note(&mut self, party: Option<usize>, text: &str) {
         let room = match party {
             Some(_) => LEAST_GAP - 20,
-            None => self.width - FIRST_LINE - MARGIN,
+            None => self.last_line - FIRST_LINE,
         };
         let lines = wrap(text, room / CHARACTER);
         let longest = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
-        let (first, last) = (FIRST_LINE, self.width - MARGIN);
+        let (first, last) = (FIRST_LINE, self.last_line);
         let (width, middle) = match party {
             Some(party) => (longest * CHARACTER + 20, self.line_of(party)),
             None => (last - first + 40, (first + last) / 2),
@@ -232,7 +234,7 @@ impl<'a> Picture<'a> {
 
     /// The lines are broken where something is left out.
     fn folded(&mut self, text: &str) {
-        let (first, last) = (FIRST_LINE, self.width - MARGIN);
+        let (first, last) = (FIRST_LINE, self.last_line);
         let (y, height, middle) = (self.y, LINE + 6, (first + last) / 2);
         let (x, width) = (first - 8, last - first + 16);
         put(

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod applications;
 mod broker;
 mod broker_access;
 mod broker_crowd;

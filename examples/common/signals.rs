@@ -10,16 +10,13 @@ use tokio::signal::ctrl_c;
 
 use crate::common::driver::Input;
 
-/// The user wants the program to end.
-pub(crate) struct Stop;
-
-/// Passes the first signal on to the loop; the second one does not wait for it.
-pub(crate) fn watch(inputs: SyncSender<Input<Stop>>) {
+/// Tells the loop of the first signal; the second one does not wait for it.
+pub(crate) fn watch<N: Send + 'static>(inputs: SyncSender<Input<N>>, stop: fn() -> N) {
     thread::spawn(move || -> io::Result<()> {
         let runtime = Builder::new_current_thread().enable_io().build()?;
         runtime.block_on(interruption())?;
         // Where the loop is busy this waits for room, while the second signal is watched for.
-        thread::spawn(move || inputs.send(Input::News(Stop)));
+        thread::spawn(move || inputs.send(Input::News(stop())));
         runtime.block_on(interruption())?;
         process::exit(1)
     });
