@@ -181,8 +181,8 @@ pub(crate) fn cut(text: &str, room: usize) -> String {
     format!("{kept}…")
 }
 
-/// At most three lines.
-fn details(text: &str, room: usize) -> Vec<String> {
+/// At most three lines of a text.
+pub(crate) fn details(text: &str, room: usize) -> Vec<String> {
     let mut lines = wrap(text, room);
     if lines.len() > 3 {
         lines.truncate(3);

@@ -11,7 +11,9 @@ Examples:
   A message at QoS 2, and what is lost where its publisher leaves too soon:
     lab qos2-watched v31-qos2-leaves-after-pubrec
   What happens without the retain flag:
-    lab v31-retained --change 'the retain flag is off'";
+    lab v31-retained --change 'the retain flag is off'
+  Pictures and captures of all:
+    lab --quiet --out pictures";
 
 /// Replays MQTT lab exercises with clients and a broker in one process, on a simulated clock.
 ///
@@ -32,7 +34,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT")]
     pub(crate) change: Option<String>,
 
-    /// Write files for each experiment into this directory, which is made if need be.
+    /// Write for each experiment its diagram as text and as SVG, and a capture (pcapng) that Wireshark opens,
+    /// into this directory, which is made if need be.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mqtt_sansio::Sender;
 
 use crate::exchange::{Content, Event, Exchange};
-use crate::ladder::{clock, cut, wrap};
+use crate::ladder::{clock, cut, details, wrap};
 use crate::rows::{Arrow, Kind, Row, rows};
 use crate::strokes::{Class, STYLE};
 
@@ -119,7 +119,7 @@ impl<'a> Picture<'a> {
         put(&mut self.rows, format_args!(r#"<g class="{}">"#, class.name()));
         for words in label(arrow, from.abs_diff(to).saturating_sub(to_middle + 24)) {
             self.y += LINE;
-            let (y, words) = (self.y - 3, words.join(""));
+            let y = self.y - 3;
             let text = format_args!(
                 r#"<text class="label" text-anchor="middle" x="{middle}" y="{y}">{words}</text>"#
             );
@@ -179,8 +179,9 @@ impl<'a> Picture<'a> {
 
     /// Connections that were opened or closed by then in what is left out.
     fn passed_over(&mut self, until: Duration, top: usize) {
-        for (connection, ends) in self.exchange.connections.iter().enumerate() {
-            let is_open = is_open(self.exchange, connection, until);
+        let open = open_at(self.exchange, until);
+        let connections = self.exchange.connections.iter().zip(open);
+        for (connection, (ends, is_open)) in connections.enumerate() {
             let Some(slot) = self.open.get_mut(connection) else {
                 continue;
             };
@@ -214,7 +215,9 @@ impl<'a> Picture<'a> {
             Some(party) => (longest * CHARACTER + 20, self.line_of(party)),
             None => (last - first + 40, (first + last) / 2),
         };
-        let x = middle.saturating_sub(width / 2).min(self.width.saturating_sub(width + 4)).max(4);
+        // Neither over the time nor over the edge.
+        let x = middle.saturating_sub(width / 2).min(self.width.saturating_sub(width + 4));
+        let x = x.max(FIRST_LINE - MARGIN + 12);
         let middle = x + width / 2;
         let (y, height) = (self.y, lines.len() * LINE + 6);
         let note = format_args!(
@@ -335,7 +338,7 @@ impl<'a> Picture<'a> {
         self.y += 26;
         let (mut x, y) = (24, self.y);
         for class in &self.kinds {
-            let (end, shaft, text) = (x + 34, y - 4, x + 42);
+            let (end, shaft, text) = (x + 32, y - 4, x + 42);
             let (name, meaning) = (class.name(), class.meaning());
             put(
                 &mut legend,
@@ -343,10 +346,15 @@ impl<'a> Picture<'a> {
                     r#"<g class="{name}"><line x1="{x}" y1="{shaft}" x2="{end}" y2="{shaft}"/><text class="legend" x="{text}" y="{y}">{meaning}</text></g>"#
                 ),
             );
+            if *class == Class::Lost {
+                let cross = cross(end, shaft);
+                put(&mut legend, format_args!(r#"<g class="{name}">{cross}</g>"#));
+            }
             x = text + meaning.len() * CHARACTER + 20;
         }
         self.y += 22;
-        let words = "q QoS   m packet identifier   r retained   k keep alive in seconds";
+        let words =
+            "q QoS   m packet identifier   dup sent again   r retained   k keep alive in seconds";
         let y = self.y;
         put(
             &mut legend,
@@ -359,23 +367,26 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// Whether the client of a connection that was opened in this exchange has it open then.
-fn is_open(exchange: &Exchange, connection: usize, at: Duration) -> bool {
-    let mut open = false;
+/// Of each connection that was opened in this exchange, whether its client has it open then.
+fn open_at(exchange: &Exchange, at: Duration) -> Vec<bool> {
+    let mut connections = vec![false; exchange.connections.len()];
     for record in exchange.records.iter().take_while(|record| record.at <= at) {
-        match &record.event {
-            Event::Sent(sent) if sent.connection == connection => match sent.content {
-                Content::Open => open = sent.received.is_some(),
-                // Of an end that is not heard of any more, the client knows nothing.
-                Content::Close | Content::Reset => {
-                    open &= sent.received.is_none() && sent.sender == Sender::Server;
-                }
-                Content::Bytes { .. } => {}
-            },
-            _ => {}
+        let Event::Sent(sent) = &record.event else {
+            continue;
+        };
+        let Some(open) = connections.get_mut(sent.connection) else {
+            continue;
+        };
+        match sent.content {
+            Content::Open => *open = sent.received.is_some(),
+            // Of an end that is not heard of any more, the client knows nothing.
+            Content::Close | Content::Reset => {
+                *open &= sent.received.is_none() && sent.sender == Sender::Server;
+            }
+            Content::Bytes { .. } => {}
         }
     }
-    open
+    connections
 }
 
 fn heading_width(name: &str) -> usize {
@@ -399,17 +410,17 @@ fn cross(x: usize, y: usize) -> String {
 }
 
 /// The lines above an arrow: the packet's name and numbers, and what it is about.
-fn label(arrow: &Arrow, room: usize) -> Vec<Vec<String>> {
+fn label(arrow: &Arrow, room: usize) -> Vec<String> {
     let short = format!(r#"<tspan class="name">{}</tspan>"#, escaped(&arrow.short));
     if arrow.detail.is_empty() {
-        return vec![vec![short]];
+        return vec![short];
     }
     let columns = room / CHARACTER;
     if arrow.short.chars().count() + 1 + arrow.detail.chars().count() <= columns {
-        return vec![vec![short, " ".into(), escaped(&arrow.detail)]];
+        return vec![format!("{short} {}", escaped(&arrow.detail))];
     }
-    let mut lines = vec![vec![short]];
-    lines.extend(wrap(&arrow.detail, columns).iter().take(4).map(|line| vec![escaped(line)]));
+    let mut lines = vec![short];
+    lines.extend(details(&arrow.detail, columns).iter().map(|line| escaped(line)));
     lines
 }
 

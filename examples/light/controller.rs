@@ -30,10 +30,8 @@ impl<'a> Controller<'a> {
     fn obey(&mut self, now: Instant, payload: &[u8], client: &mut Client) {
         let json: Value = serde_json::from_slice(payload).unwrap_or_default();
         let command = json.get("command").and_then(Value::as_str);
-        let light = match command {
-            Some(known @ ("ON" | "OFF")) => known,
-            _ => "UNKNOWN",
-        };
+        let known = command.filter(|command| matches!(*command, "ON" | "OFF"));
+        let light = known.unwrap_or("UNKNOWN");
         match command {
             Some(command) => {
                 let command = visible(command.as_bytes());

@@ -80,4 +80,9 @@ fn out_writes_files_named_after_the_experiment_into_a_new_directory() {
     assert_prints(&output, 0, "✓ chat: 2 of 2 statements hold\n", "");
     let diagram = fs::read_to_string(directory.join("chat.txt")).unwrap();
     assert!(diagram.trim_start().starts_with("left"), "{diagram}");
+    let picture = fs::read_to_string(directory.join("chat.svg")).unwrap();
+    assert!(picture.contains(">A chat of two<"), "{picture}");
+    let capture = fs::read(directory.join("chat.pcapng")).unwrap();
+    assert_eq!(capture[..4], [0x0A, 0x0D, 0x0D, 0x0A]);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 3);
 }
