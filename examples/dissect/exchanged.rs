@@ -138,11 +138,11 @@ fn items_of(stream: usize, sides: &[Side; 2]) -> Vec<Item<'_>> {
             item(frame, end, Content::Bytes(bytes));
         }
         if let (Some((_, frame)), true) = (side.arrivals.last(), side.gap > 0) {
-            item(*frame, side.len(), Content::Gap(side.gap));
+            item(*frame, side.len, Content::Gap(side.gap));
         }
         let answers = |frame| other.fin.is_some() && had_all(other, frame);
         if let Some(frame) = side.fin.filter(|frame| !answers(*frame)) {
-            item(frame, side.len() + 1, Content::Close);
+            item(frame, side.len + 1, Content::Close);
         }
         if let Some(frame) = side.rst.filter(|frame| other.rst.is_none_or(|rst| *frame < rst)) {
             // Nobody acknowledges it.
@@ -161,7 +161,7 @@ fn items_of(stream: usize, sides: &[Side; 2]) -> Vec<Item<'_>> {
 
 /// Whether all that a side sent, and that it closes, was acknowledged in or before this frame.
 fn had_all(side: &Side, frame: usize) -> bool {
-    side.acknowledged(side.len() + 1).is_some_and(|acknowledged| acknowledged <= frame)
+    side.acknowledged(side.len + 1).is_some_and(|acknowledged| acknowledged <= frame)
 }
 
 /// What a side sent, in pieces that end whole packets each: the frame, how many bytes that is so far, and

@@ -27,6 +27,8 @@ pub(crate) struct Side {
     pub(crate) syn: Option<usize>,
     pub(crate) fin: Option<usize>,
     pub(crate) rst: Option<usize>,
+    /// How many bytes were sent in all, as far as that is known.
+    pub(crate) len: usize,
     /// How many bytes the other side had by which frame; the FIN counts as one more than there are.
     acknowledged: Vec<(usize, usize)>,
 }
@@ -42,11 +44,6 @@ impl Side {
     pub(crate) fn acknowledged(&self, len: usize) -> Option<usize> {
         let enough = self.acknowledged.partition_point(|(acknowledged, _)| *acknowledged < len);
         self.acknowledged.get(enough).map(|(_, frame)| *frame)
-    }
-
-    /// How many bytes were sent in all.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.gap
     }
 }
 
@@ -204,11 +201,11 @@ impl<'a> Flow<'a> {
             let before = side.arrivals.last().map_or(0, |(_, frame)| *frame);
             side.arrivals.push((side.bytes.len() + side.gap, after.max(before)));
         }
-        let sent = side.len() + 1;
+        side.len = usize::try_from(self.end - first).unwrap_or(0).max(side.bytes.len() + side.gap);
         for (frame, number) in &other.acknowledgements {
             let len = (i64::from(*number) - first).rem_euclid(WRAP);
             // Numbers of what was never sent say nothing.
-            let Some(len) = usize::try_from(len).ok().filter(|len| *len <= sent) else {
+            let Some(len) = usize::try_from(len).ok().filter(|len| *len <= side.len + 1) else {
                 continue;
             };
             if side.acknowledged.last().is_none_or(|(last, _)| *last < len) {

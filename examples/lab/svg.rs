@@ -347,7 +347,7 @@ impl<'a> Picture<'a> {
                 ),
             );
             if *class == Class::Lost {
-                let cross = cross(end, shaft);
+                let cross = cross(end - 9, shaft);
                 put(&mut legend, format_args!(r#"<g class="{name}">{cross}</g>"#));
             }
             x = text + meaning.len() * CHARACTER + 20;

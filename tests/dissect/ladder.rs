@@ -81,6 +81,38 @@ fn a_connection_that_opens_and_is_reset_is_drawn_so_and_what_is_missing_is_said(
 }
 
 #[test]
+fn the_answer_to_a_close_is_not_drawn_even_where_bytes_are_missing() {
+    let capture = pcap_of(&[
+        client(1, "c000"),
+        // Two bytes of the client are not there.
+        client(5, "c000"),
+        client(7, "").flags(FIN | ACK).acknowledging(1),
+        server(1, "").flags(FIN | ACK).acknowledging(8),
+        client(8, "").acknowledging(2),
+    ]);
+    let outcome = dissect_capture("ladder-close.pcap", &capture, &["--ladder"]);
+    let rows: Vec<_> = outcome.out.lines().skip(1).map(|line| line.trim_matches(' ')).collect();
+    assert_eq!(rows.len(), 3, "{}", outcome.out);
+    for (row, expected) in rows.iter().zip(["PINGREQ", "[2 bytes missing", "TCP closes"]) {
+        assert!(row.contains(expected), "{}", outcome.out);
+    }
+}
+
+#[test]
+fn what_is_not_acknowledged_is_drawn_as_lost_and_what_comes_last_is_not() {
+    let capture = pcap_of(&[
+        client(1, "c000").acknowledging(1),
+        server(1, "d000").acknowledging(3),
+        client(3, "c000").acknowledging(3),
+        client(5, "c000").acknowledging(3),
+        server(3, "c000").acknowledging(3),
+    ]);
+    let outcome = dissect_capture("ladder-lost.pcap", &capture, &["--ladder"]);
+    let lost: Vec<_> = outcome.out.lines().skip(1).map(|line| line.contains('✗')).collect();
+    assert_eq!(lost, [false, false, true, true, false], "{}", outcome.out);
+}
+
+#[test]
 fn bytes_that_are_no_packet_are_drawn_and_told() {
     let capture = pcap_of(&[client(1, "c000"), client(3, "f6"), client(4, "00")]);
     let outcome = dissect_capture("ladder-bad.pcap", &capture, &["--ladder"]);
