@@ -20,16 +20,17 @@ pub(crate) enum Typed {
 pub(crate) struct Terminal {
     /// Shown where lines are typed by hand.
     prompt: Option<&'static str>,
+    reads: bool,
 }
 
 impl Terminal {
     pub(crate) fn new(prompt: &'static str) -> Terminal {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        Terminal { prompt: Some(prompt).filter(|_| is_terminal) }
+        Terminal { prompt: Some(prompt).filter(|_| is_terminal), reads: false }
     }
 
     /// Has the lines read from now on.
-    pub(crate) fn read(&self, inputs: SyncSender<Input<Typed>>) {
+    pub(crate) fn read(&mut self, inputs: SyncSender<Input<Typed>>) {
         thread::spawn(move || {
             for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
@@ -40,6 +41,7 @@ impl Terminal {
             // The loop may have ended before.
             let _ = inputs.send(Input::News(Typed::End));
         });
+        self.reads = true;
         self.ask();
     }
 
@@ -61,7 +63,7 @@ impl Terminal {
 
     /// Shows the prompt, where there is one.
     pub(crate) fn ask(&self) {
-        if let Some(prompt) = self.prompt {
+        if let Some(prompt) = self.prompt.filter(|_| self.reads) {
             let mut out = io::stdout().lock();
             let _ = write!(out, "{prompt}").and_then(|()| out.flush());
         }
@@ -69,7 +71,7 @@ impl Terminal {
 
     /// Leaves the line with the prompt.
     pub(crate) fn end(&self) {
-        if self.prompt.is_some() {
+        if self.prompt.is_some() && self.reads {
             println!();
         }
     }
