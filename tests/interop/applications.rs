@@ -232,6 +232,10 @@ fn both_sides_of_a_chat_read_what_the_other_writes_and_nothing_else() {
         right.type_line("/quit");
         let (status, said) = right.end();
         assert_eq!((status, said.len()), (Some(0), 4), "{maker:?}: {said:#?}");
+        // The last message is read before its exchange is over.
+        while packets(&left.seen, "sending PUBCOMP").len() < 2 {
+            left.wait_for("");
+        }
         left.type_end();
         let (status, said) = left.end();
         assert_eq!(status, Some(0), "{maker:?}: {said:#?}");
