@@ -85,9 +85,15 @@ impl Chat<'_> {
 
     fn line(&mut self, now: Instant, line: &str, client: &mut Client) {
         let line = line.trim_end();
+        if self.no_more_lines {
+            return;
+        }
         match line.trim_start() {
             "" => self.terminal.ask(),
-            "/quit" => self.finish(now, Finish(0, None), client),
+            "/quit" => {
+                self.no_more_lines = true;
+                self.end_if_done(now, client);
+            }
             command if command.starts_with('/') => {
                 let command = visible(command.as_bytes());
                 let line = format!("Invalid command '{command}'. There is only /quit.");
@@ -145,7 +151,7 @@ impl Application for Chat<'_> {
                 let line = self.undelivered.remove(&handle);
                 if let (Some(line), PublishOutcome::Lost) = (line, outcome) {
                     let line = visible(line.as_bytes());
-                    self.terminal.explain(&format!("Lost with the connection: {line}"));
+                    self.terminal.explain(&format!("Not known to have arrived: {line}"));
                 }
                 self.end_if_done(now, client);
             }

@@ -66,7 +66,12 @@ impl<'a> Dashboard<'a> {
             "" => self.terminal.ask(),
             "ON" => self.send(now, "ON", client),
             "OFF" => self.send(now, "OFF", client),
-            "QUIT" => self.finish(now, Finish(0, None), client),
+            "QUIT" => {
+                // Who types it does not wait for the light.
+                self.unanswered = 0;
+                self.deadline = Some(now + PATIENCE);
+                self.end_if_done(now, client);
+            }
             _ => {
                 let line = visible(line.as_bytes());
                 self.terminal.explain(&format!("Invalid command '{line}'. Enter ON, OFF or QUIT."));
@@ -123,7 +128,7 @@ impl Application for Dashboard<'_> {
                 let command = self.unacknowledged.remove(&handle);
                 if let (Some(command), PublishOutcome::Lost) = (command, outcome) {
                     self.unanswered = self.unanswered.saturating_sub(1);
-                    let line = format!("The command {command} was lost with the connection.");
+                    let line = format!("The command {command} is not known to have arrived.");
                     self.terminal.explain(&line);
                 }
                 self.end_if_done(now, client);
@@ -154,7 +159,10 @@ impl Application for Dashboard<'_> {
     }
 
     fn tick(&mut self, now: Instant, client: &mut Client) {
-        let line = format!("No light answers ({} unanswered).", self.unanswered);
+        let line = match self.unanswered {
+            0 => "Error: The server does not answer.".to_owned(),
+            unanswered => format!("No light answers ({unanswered} unanswered)."),
+        };
         self.finish(now, Finish(1, Some(line)), client);
     }
 
