@@ -83,28 +83,34 @@ impl Retained {
     }
 
     fn put(&mut self, message: &Arc<Message>, is_limited: bool) {
-        // The new one also takes the place of the topic, whose bytes the old one would keep alive.
-        self.remove(message.topic.name());
         if message.payload.is_empty() {
-            return;
+            return self.remove(message.topic.name());
         }
         self.count += 1;
+        // The new one also takes the place of the topic, whose bytes the old one would keep alive.
+        let new = Stored(Arc::clone(message), self.count, is_limited);
+        if let Some(old) = self.messages.replace(new) {
+            self.uncount(&old);
+        }
         self.bytes = self.bytes.saturating_add(message.size());
         if is_limited {
             self.limited.messages += 1;
             self.limited.bytes = self.limited.bytes.saturating_add(message.size());
         }
-        self.messages.insert(Stored(Arc::clone(message), self.count, is_limited));
+    }
+
+    fn uncount(&mut self, Stored(old, _, is_limited): &Stored) {
+        self.bytes -= old.size();
+        if *is_limited {
+            self.limited.messages -= 1;
+            self.limited.bytes -= old.size();
+        }
     }
 
     fn remove(&mut self, topic: TopicName<'_>) {
         let place = Place { start: topic.as_bytes(), end: b"" };
-        if let Some(Stored(old, _, is_limited)) = self.messages.take::<dyn Key + '_>(&place) {
-            self.bytes -= old.size();
-            if is_limited {
-                self.limited.messages -= 1;
-                self.limited.bytes -= old.size();
-            }
+        if let Some(old) = self.messages.take::<dyn Key + '_>(&place) {
+            self.uncount(&old);
         }
     }
 
@@ -345,8 +351,11 @@ fn compare<'a>(mut a: (&'a [u8], &'a [u8]), mut b: (&'a [u8], &'a [u8])) -> Orde
             return a.0.len().cmp(&b.0.len());
         }
         // Long beginnings that are equal go by quickly.
-        let chunks = a_start.chunks_exact(CHUNK).zip(b_start.chunks_exact(CHUNK));
-        let equal = CHUNK * chunks.take_while(|(x, y)| x == y).count();
+        let mut equal = 0;
+        if len >= 2 * CHUNK {
+            let chunks = a_start.chunks_exact(CHUNK).zip(b_start.chunks_exact(CHUNK));
+            equal = CHUNK * chunks.take_while(|(x, y)| x == y).count();
+        }
         let mut bytes = a_start.iter().zip(b_start).skip(equal);
         if let Some((x, y)) = bytes.find(|(x, y)| x != y) {
             return rank(*x).cmp(&rank(*y));
