@@ -1,4 +1,4 @@
-//! The flags that both programs have.
+//! The flags that all clients have.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
@@ -29,11 +29,11 @@ pub(crate) struct Options {
 
     /// Client identifier [default: none, or with -V mqttv31 a random one]
     #[arg(short, long)]
-    id: Option<String>,
+    pub(crate) id: Option<String>,
 
     /// Begin of a client identifier that goes on with the process id.
     #[arg(short = 'I', long, value_name = "PREFIX")]
-    id_prefix: Option<String>,
+    pub(crate) id_prefix: Option<String>,
 
     /// User name.
     #[arg(short, long)]

@@ -4,6 +4,7 @@
 mod common;
 mod format;
 mod options;
+#[path = "../common/signals.rs"]
 mod signals;
 mod time;
 
@@ -19,7 +20,6 @@ use common::command::{self, End};
 use common::driver::{Application, Driver};
 use format::{Format, NotJson};
 use options::Arguments;
-use signals::Stop;
 
 const PROGRAM: &str = "subscribe";
 const TIMED_OUT: u8 = 27;
@@ -42,7 +42,7 @@ fn run(mut arguments: Arguments) -> Result<End, End> {
     config.manual_acknowledgement = true;
     let address = arguments.options.address();
     let mut driver = Driver::open(address, config, arguments.options.trace())?;
-    signals::watch(driver.sender());
+    signals::watch(driver.sender(), || Stop);
     let mut subscriber = Subscriber {
         arguments: &arguments,
         format,
@@ -53,6 +53,9 @@ fn run(mut arguments: Arguments) -> Result<End, End> {
     };
     Ok(driver.run(address, &mut subscriber))
 }
+
+/// The user wants the program to end.
+struct Stop;
 
 /// Prints messages until there are enough of them.
 struct Subscriber<'a> {
