@@ -70,6 +70,11 @@ fn a_client_of_5_0_completes_everything_once_whatever_its_server_does() {
 }
 
 #[test]
+fn a_broker_says_and_sends_what_may_come_whatever_its_clients_do() {
+    replay("broker", checks::broker);
+}
+
+#[test]
 fn a_stream_gives_the_same_frames_however_it_is_cut() {
     replay("framing", checks::framing);
 }

@@ -132,7 +132,8 @@ fn substitute(pattern: &str, user_name: Option<&str>, client_id: &str) -> Option
         };
         filter.push_str(before);
         match value {
-            Some(value) if value.is_empty() || value.contains(['+', '#', '/']) => return None,
+            // Nor may a value make another kind of topic of it.
+            Some(value) if value.is_empty() || value.contains(['+', '#', '/', '$']) => return None,
             Some(value) => {
                 filter.push_str(value);
                 rest = after.get(1..).unwrap_or_default();

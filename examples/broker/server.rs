@@ -114,7 +114,8 @@ impl Server {
         }
         for event in &*events {
             match event.token() {
-                SIGNALS => return Ok(!self.signals.is_end()),
+                SIGNALS if self.signals.is_end() => return Ok(false),
+                SIGNALS => {}
                 token if self.listeners.note(token) => {}
                 _ => self.sockets.note(event),
             }

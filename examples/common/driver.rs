@@ -41,9 +41,13 @@ pub(crate) trait Application {
 
     fn connect(&self) -> Connect<'_>;
     /// The properties of that CONNECT.
-    fn connect_properties(&self) -> Vec<Property<'_>>;
+    fn connect_properties(&self) -> Vec<Property<'_>> {
+        Vec::new()
+    }
     /// Those of its will.
-    fn will_properties(&self) -> Vec<Property<'_>>;
+    fn will_properties(&self) -> Vec<Property<'_>> {
+        Vec::new()
+    }
     /// A packet came; the client sees it next.
     fn received(&mut self, _packet: &Packet<'_>) {}
     fn event(&mut self, now: Instant, event: ClientEvent, client: &mut Client);

@@ -1,4 +1,4 @@
-//! What `publish` and `subscribe` share.
+//! What the clients share.
 
 pub(crate) mod command;
 pub(crate) mod driver;

@@ -1,4 +1,4 @@
-//! The flags that both programs have.
+//! The flags that all clients have.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
@@ -7,8 +7,8 @@ use std::process;
 
 use clap::Args;
 use mqtt_sansio::{
-    Client, Connect, Disconnect, Instant, PacketType, Properties, Property, QoS, TopicName,
-    Version, Will,
+    Client, ClientConfig, ClientSession, Connect, Disconnect, Instant, PacketType, Properties,
+    Property, QoS, TopicName, Version, Will,
 };
 
 use super::command::{End, Invalid};
@@ -33,11 +33,11 @@ pub(crate) struct Options {
 
     /// Client identifier [default: none, or with -V mqttv31 a random one]
     #[arg(short, long)]
-    id: Option<String>,
+    pub(crate) id: Option<String>,
 
     /// Begin of a client identifier that goes on with the process id.
     #[arg(short = 'I', long, value_name = "PREFIX")]
-    id_prefix: Option<String>,
+    pub(crate) id_prefix: Option<String>,
 
     /// User name.
     #[arg(short, long)]
@@ -160,9 +160,12 @@ impl Options {
         self.protocol_version == Version::V5_0
     }
 
-    /// Whether the server is to go on with a session that an earlier run left.
-    pub(crate) fn resumes(&self) -> bool {
-        self.disable_clean_session
+    /// A client; with `-c` the server may go on with a session that an earlier run left.
+    pub(crate) fn client(&self, config: ClientConfig) -> Client {
+        if self.disable_clean_session {
+            return Client::resume(config, ClientSession::forgotten());
+        }
+        Client::new(config)
     }
 
     /// The properties that `-D` gives that packet.

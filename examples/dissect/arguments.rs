@@ -10,7 +10,9 @@ Examples:
   Decode a CONNECT and the PINGREQ after it:
     dissect '10 0d 0004 4d515454 04 02 003c 0001 63  c0 00'
   One JSON object for each packet of a capture with two brokers in it:
-    dissect --pcap mqtt.pcapng --port 1883 --port 1884 --json";
+    dissect --pcap mqtt.pcapng --port 1883 --port 1884 --json
+  The same as a diagram, with the programs as columns:
+    dissect --pcap mqtt.pcapng --port 1883 --port 1884 --ladder";
 
 /// Shows MQTT packets, one a line, strictly decoded.
 ///
@@ -49,9 +51,23 @@ pub(crate) struct Arguments {
     /// Print one JSON object for each packet, bad and unfinished ones included.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Draw the packets of a capture as arrows between columns for servers and clients.
+    #[arg(long, requires = "pcap", conflicts_with_all = ["hex", "json", "from", "reencode"])]
+    pub(crate) ladder: bool,
+
+    /// Draw the same into an SVG file.
+    #[arg(long, value_name = "FILE")]
+    #[arg(requires = "pcap", conflicts_with_all = ["hex", "json", "from", "reencode"])]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 impl Arguments {
+    /// Whether there is something to be drawn.
+    pub(crate) fn draws(&self) -> bool {
+        self.ladder || self.svg.is_some()
+    }
+
     pub(crate) fn from(&self) -> Option<Sender> {
         self.from.map(|side| match side {
             Side::Client => Sender::Client,

@@ -1,19 +1,21 @@
 //! Capture files: the frames in pcap and pcapng, and the TCP segments in frames.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
-use pcap_parser::pcapng::{Block, IDB_MAGIC};
+use pcap_parser::pcapng::{Block, IDB_MAGIC, OptionCode, PcapNGOption};
 use pcap_parser::{
-    InterfaceDescriptionBlock, Linktype, PcapBlockOwned, PcapNGSlice, parse_pcap_frame,
-    parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header,
+    InterfaceDescriptionBlock, Linktype, NameRecord, NameRecordType, PcapBlockOwned, PcapNGSlice,
+    parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header,
 };
 
 /// What is in a capture file.
 #[derive(Default)]
 pub(crate) struct Capture<'a> {
     pub(crate) frames: Vec<Frame<'a>>,
+    /// Names of hosts, in the order of the file.
+    pub(crate) names: Vec<(IpAddr, String)>,
     /// Why some of the file is not there.
     pub(crate) problems: Vec<String>,
 }
@@ -21,6 +23,8 @@ pub(crate) struct Capture<'a> {
 /// A frame of some link, as captured.
 pub(crate) struct Frame<'a> {
     pub(crate) time: Option<Duration>,
+    /// What somebody has noted about it.
+    pub(crate) comments: Vec<String>,
     link: Link,
     bytes: &'a [u8],
 }
@@ -78,7 +82,7 @@ impl<'a> Capture<'a> {
             };
             let fraction = Duration::from_nanos(u64::from(frame.ts_usec) * unit);
             let time = Duration::from_secs(frame.ts_sec.into()) + fraction;
-            self.add(Some(time), link, frame.data);
+            self.add(Some(time), link, frame.data, Vec::new());
             rest = after;
         }
     }
@@ -86,8 +90,10 @@ impl<'a> Capture<'a> {
     fn read_pcapng(&mut self, blocks: PcapNGSlice<'a>) {
         let mut interfaces = Vec::new();
         for block in blocks {
+            let mut comments = Vec::new();
             let (interface, units, len, data) = match block {
                 Ok(PcapBlockOwned::NG(Block::EnhancedPacket(packet))) => {
+                    comments.extend(packet.options.iter().filter_map(comment));
                     let units = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
                     (packet.if_id, Some(units), packet.caplen, packet.data)
                 }
@@ -96,6 +102,10 @@ impl<'a> Capture<'a> {
                 }
                 Ok(PcapBlockOwned::NG(Block::InterfaceDescription(interface))) => {
                     interfaces.push(interface);
+                    continue;
+                }
+                Ok(PcapBlockOwned::NG(Block::NameResolution(block))) => {
+                    self.names.extend(block.nr.iter().filter_map(name));
                     continue;
                 }
                 Ok(PcapBlockOwned::NG(Block::SectionHeader(_))) => {
@@ -110,19 +120,25 @@ impl<'a> Capture<'a> {
             };
             match interfaces.get(interface as usize) {
                 // Blocks are filled up to a multiple of four bytes.
-                Some(interface) => self.add(
-                    units.map(|units| time(units, interface)),
-                    interface.linktype,
-                    data.get(..len as usize).unwrap_or(data),
-                ),
+                Some(interface) => {
+                    let time = units.map(|units| time(units, interface));
+                    let data = data.get(..len as usize).unwrap_or(data);
+                    self.add(time, interface.linktype, data, comments);
+                }
                 None => self.problem("frames of an interface that it does not describe"),
             }
         }
     }
 
-    fn add(&mut self, time: Option<Duration>, link: Linktype, bytes: &'a [u8]) {
+    fn add(
+        &mut self,
+        time: Option<Duration>,
+        link: Linktype,
+        bytes: &'a [u8],
+        comments: Vec<String>,
+    ) {
         match Link::new(link) {
-            Some(link) => self.frames.push(Frame { time, link, bytes }),
+            Some(link) => self.frames.push(Frame { time, comments, link, bytes }),
             None => self.problem(&format!("frames of link type {} are left out", link.0)),
         }
     }
@@ -133,6 +149,29 @@ impl<'a> Capture<'a> {
             self.problems.push(String::from(problem));
         }
     }
+}
+
+fn comment(option: &PcapNGOption<'_>) -> Option<String> {
+    let text =
+        option.value.get(..option.len.into()).filter(|_| option.code == OptionCode::Comment)?;
+    Some(String::from_utf8_lossy(text).into_owned())
+}
+
+/// An address and the first of its names, which end with 0 each.
+fn name(record: &NameRecord<'_>) -> Option<(IpAddr, String)> {
+    let (address, names): (IpAddr, _) = match record.record_type {
+        NameRecordType::Ipv4 => {
+            let (address, names) = record.record_value.split_first_chunk::<4>()?;
+            ((*address).into(), names)
+        }
+        NameRecordType::Ipv6 => {
+            let (address, names) = record.record_value.split_first_chunk::<16>()?;
+            ((*address).into(), names)
+        }
+        _ => return None,
+    };
+    let name = names.split(|byte| *byte == 0).next()?;
+    Some((address, String::from_utf8_lossy(name).into_owned()))
 }
 
 /// The time that so many units of an interface's clock are.
@@ -156,9 +195,11 @@ pub(crate) struct Segment<'a> {
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
     pub(crate) sequence: u32,
+    pub(crate) acknowledgement: u32,
     pub(crate) syn: bool,
     pub(crate) ack: bool,
     pub(crate) fin: bool,
+    pub(crate) rst: bool,
     pub(crate) data: &'a [u8],
     /// How many bytes of data the capture cut off.
     pub(crate) cut_off: usize,
@@ -191,9 +232,11 @@ impl<'a> Frame<'a> {
             source: SocketAddr::new(source, tcp.source_port()),
             destination: SocketAddr::new(destination, tcp.destination_port()),
             sequence: tcp.sequence_number(),
+            acknowledgement: tcp.acknowledgment_number(),
             syn: tcp.syn(),
             ack: tcp.ack(),
             fin: tcp.fin(),
+            rst: tcp.rst(),
             // What a reset carries is not part of the stream.
             data: if tcp.rst() { &[] } else { tcp.payload() },
             cut_off: if tcp.rst() { 0 } else { cut_off },

@@ -2,14 +2,26 @@
 
 mod arguments;
 mod capture;
+#[path = "../lab/exchange.rs"]
+#[expect(dead_code, reason = "what only writers of captures ask for")]
+mod exchange;
+mod exchanged;
 mod json;
+#[path = "../lab/ladder.rs"]
+mod ladder;
 mod print;
+#[path = "../lab/rows.rs"]
+mod rows;
 mod stream;
+#[path = "../lab/strokes.rs"]
+mod strokes;
+#[path = "../lab/svg.rs"]
+mod svg;
 mod tcp;
 
 use std::fmt::Display;
 use std::fs;
-use std::io::{self, BufRead, ErrorKind, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,8 +29,10 @@ use clap::Parser;
 use mqtt_sansio::Sender;
 
 use arguments::Arguments;
+use capture::Capture;
 use print::{Origin, Printer};
 use stream::{Fault, Found, Packets, version_of_connect};
+use tcp::Stream;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -107,7 +121,7 @@ fn capture(
     let streams = tcp::streams(&capture.frames, &arguments.ports);
 
     let mut found = Vec::new();
-    for (stream, [client, server]) in streams.iter().enumerate() {
+    for (stream, Stream { sides: [client, server], .. }) in streams.iter().enumerate() {
         // Both sides speak the version that the client asked for.
         let version = arguments.version.or_else(|| version_of_connect(&client.bytes));
         for (sender, side) in [(Sender::Client, client), (Sender::Server, server)] {
@@ -117,6 +131,11 @@ fn capture(
             }
         }
     }
+    if arguments.draws() {
+        draw(path, arguments, &capture, &streams, printer)?;
+        // Packets are in the picture.
+        found.retain(|(.., found)| !matches!(found, Found::Packet { .. }));
+    }
     // Stable: what one frame completes stays in the order of the stream.
     found.sort_by_key(|(frame, ..)| *frame);
     for (frame, stream, sender, found) in &found {
@@ -125,5 +144,28 @@ fn capture(
     }
     printer.flush()?;
     capture.problems.iter().for_each(|problem| printer.complain(&in_file(problem)));
+    Ok(())
+}
+
+/// Shows the connections of a capture in one diagram.
+fn draw(
+    path: &Path,
+    arguments: &Arguments,
+    capture: &Capture<'_>,
+    streams: &[Stream],
+    printer: &mut Printer<impl Write>,
+) -> io::Result<()> {
+    let exchange = exchanged::exchange(capture, streams, arguments.version);
+    if arguments.ladder {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        printer.write(&ladder::draw(&exchange, colour))?;
+    }
+    if let Some(picture) = &arguments.svg {
+        let title = path.file_name().unwrap_or_default().to_string_lossy();
+        let in_file = |error: io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", picture.display()))
+        };
+        fs::write(picture, svg::draw(&exchange, &title)).map_err(in_file)?;
+    }
     Ok(())
 }

@@ -54,6 +54,11 @@ impl<W: Write> Printer<W> {
         self.out.flush()
     }
 
+    /// Prints text as it is.
+    pub(crate) fn write(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())
+    }
+
     /// Says on standard error what is wrong.
     pub(crate) fn complain(&mut self, problem: &dyn fmt::Display) {
         self.failed = true;

@@ -7,6 +7,14 @@ use mqtt_sansio::Sender;
 
 use crate::capture::{Frame, Segment};
 
+/// A connection: its ends, and what they sent.
+pub(crate) struct Stream {
+    pub(crate) client: SocketAddr,
+    pub(crate) server: SocketAddr,
+    /// Those of the client and of the server.
+    pub(crate) sides: [Side; 2],
+}
+
 /// The bytes that one side of a connection sent, up to the first one that was not captured.
 #[derive(Default)]
 pub(crate) struct Side {
@@ -14,7 +22,15 @@ pub(crate) struct Side {
     /// How many bytes are missing then.
     pub(crate) gap: usize,
     /// How many bytes there were after which frame, those of the gap counted in the end.
-    arrivals: Vec<(usize, usize)>,
+    pub(crate) arrivals: Vec<(usize, usize)>,
+    /// The frames that open, close and abort the connection, the first of each.
+    pub(crate) syn: Option<usize>,
+    pub(crate) fin: Option<usize>,
+    pub(crate) rst: Option<usize>,
+    /// How many bytes were sent in all, as far as that is known.
+    pub(crate) len: usize,
+    /// How many bytes the other side had by which frame; the FIN counts as one more than there are.
+    acknowledged: Vec<(usize, usize)>,
 }
 
 impl Side {
@@ -23,12 +39,18 @@ impl Side {
         let arrival = self.arrivals.partition_point(|(arrived, _)| *arrived < len);
         self.arrivals.get(arrival).map_or(0, |(_, frame)| *frame)
     }
+
+    /// The frame with which the other side acknowledged so many bytes.
+    pub(crate) fn acknowledged(&self, len: usize) -> Option<usize> {
+        let enough = self.acknowledged.partition_point(|(acknowledged, _)| *acknowledged < len);
+        self.acknowledged.get(enough).map(|(_, frame)| *frame)
+    }
 }
 
-/// What client and server sent on each connection with a server at one of these ports, in the order of
-/// the connections' first frames. Connections without data are left out.
-pub(crate) fn streams(frames: &[Frame<'_>], ports: &[u16]) -> Vec<[Side; 2]> {
-    let mut connections: Vec<Connection<'_>> = Vec::new();
+/// The connections with a server at one of these ports, in the order of
+/// their first frames. Those without data are left out.
+pub(crate) fn streams(frames: &[Frame<'_>], ports: &[u16]) -> Vec<Stream> {
+    let mut connections: Vec<((SocketAddr, SocketAddr), Connection<'_>)> = Vec::new();
     let mut latest: HashMap<(SocketAddr, SocketAddr), usize> = HashMap::new();
     for (frame, segment) in frames.iter().enumerate() {
         let Some(segment) = segment.segment() else {
@@ -47,17 +69,23 @@ pub(crate) fn streams(frames: &[Frame<'_>], ports: &[u16]) -> Vec<[Side; 2]> {
             Sender::Server => (destination, source),
         };
         let index = latest.entry(ends).or_insert(usize::MAX);
-        if connections.get(*index).is_none_or(|connection| connection.is_over(sender, &segment)) {
+        if connections
+            .get(*index)
+            .is_none_or(|(_, connection)| connection.is_over(sender, &segment))
+        {
             *index = connections.len();
-            connections.push(Connection::default());
+            connections.push((ends, Connection::default()));
         }
-        if let Some(connection) = connections.get_mut(*index) {
+        if let Some((_, connection)) = connections.get_mut(*index) {
             connection.flow(sender).add(frame, &segment);
         }
     }
-    let sides =
-        connections.iter().map(|connection| [connection.client.side(), connection.server.side()]);
-    sides.filter(|sides| sides.iter().any(|side| !side.arrivals.is_empty())).collect()
+    let streams = connections.iter().map(|((client, server), connection)| {
+        let Connection { client: from_client, server: from_server } = connection;
+        let sides = [from_client.side(from_server), from_server.side(from_client)];
+        Stream { client: *client, server: *server, sides }
+    });
+    streams.filter(|stream| stream.sides.iter().any(|side| !side.arrivals.is_empty())).collect()
 }
 
 #[derive(Default)]
@@ -102,6 +130,11 @@ struct Flow<'a> {
     last: Option<i64>,
     last_frame: usize,
     segments: Vec<(usize, i64, &'a [u8])>,
+    syn: Option<usize>,
+    fin: Option<usize>,
+    rst: Option<usize>,
+    /// What it said it had of the other side, and in which frame.
+    acknowledgements: Vec<(usize, u32)>,
 }
 
 impl<'a> Flow<'a> {
@@ -114,6 +147,15 @@ impl<'a> Flow<'a> {
         self.last_frame = frame;
         if segment.syn {
             self.start = Some(sequence);
+            self.syn.get_or_insert(frame);
+        }
+        if segment.fin {
+            self.fin.get_or_insert(frame);
+        }
+        if segment.rst {
+            self.rst.get_or_insert(frame);
+        } else if segment.ack {
+            self.acknowledgements.push((frame, segment.acknowledgement));
         }
         if !segment.data.is_empty() {
             self.segments.push((frame, sequence, segment.data));
@@ -130,8 +172,9 @@ impl<'a> Flow<'a> {
     }
 
     /// Puts the bytes in order. Of bytes that were sent again, those that fitted first count.
-    fn side(&self) -> Side {
-        let mut side = Side::default();
+    fn side(&self, other: &Flow<'_>) -> Side {
+        let Flow { syn, fin, rst, .. } = *self;
+        let mut side = Side { syn, fin, rst, ..Side::default() };
         let Some(first) = self.first() else {
             return side;
         };
@@ -157,6 +200,17 @@ impl<'a> Flow<'a> {
             let after = waiting.values().map(|(frame, _)| *frame).min().unwrap_or(self.last_frame);
             let before = side.arrivals.last().map_or(0, |(_, frame)| *frame);
             side.arrivals.push((side.bytes.len() + side.gap, after.max(before)));
+        }
+        side.len = usize::try_from(self.end - first).unwrap_or(0).max(side.bytes.len() + side.gap);
+        for (frame, number) in &other.acknowledgements {
+            let len = (i64::from(*number) - first).rem_euclid(WRAP);
+            // Numbers of what was never sent say nothing.
+            let Some(len) = usize::try_from(len).ok().filter(|len| *len <= side.len + 1) else {
+                continue;
+            };
+            if side.acknowledged.last().is_none_or(|(last, _)| *last < len) {
+                side.acknowledged.push((len, *frame));
+            }
         }
         side
     }

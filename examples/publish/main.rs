@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use std::sync::mpsc::SyncSender;
 
 use mqtt_sansio::{
-    Client, ClientConfig, ClientEvent, ClientSession, Connect, DisconnectReason, Handle, Instant,
-    Message, OwnedProperties, Property, PublishOutcome,
+    Client, ClientConfig, ClientEvent, Connect, DisconnectReason, Handle, Instant, Message,
+    OwnedProperties, Property, PublishOutcome,
 };
 
 use common::command::{self, End};
@@ -41,11 +41,7 @@ fn run(mut arguments: Arguments) -> Result<End, End> {
     // Lines are read only as fast as they are delivered.
     config.max_queued_bytes = usize::MAX;
     let trace = options.trace();
-    let client = if options.resumes() {
-        Client::resume(config, ClientSession::forgotten())
-    } else {
-        Client::new(config)
-    };
+    let client = options.client(config);
     let mut driver = Driver::open(options.address(), client, trace)?;
     let mut publisher = Publisher {
         options: &options,

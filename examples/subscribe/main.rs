@@ -4,6 +4,7 @@
 mod common;
 mod format;
 mod options;
+#[path = "../common/signals.rs"]
 mod signals;
 mod time;
 
@@ -11,16 +12,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use mqtt_sansio::{
-    Client, ClientConfig, ClientEvent, ClientSession, Connect, DisconnectReason, Instant,
-    MAXIMUM_PACKET_SIZE, Message, OwnedProperties, Packet, PacketId, PacketType, Property,
-    PropertyId, ReasonCode, RequestOutcome, Subscription,
+    Client, ClientConfig, ClientEvent, Connect, DisconnectReason, Instant, MAXIMUM_PACKET_SIZE,
+    Message, OwnedProperties, Packet, PacketId, PacketType, Property, PropertyId, ReasonCode,
+    RequestOutcome, Subscription,
 };
 
 use common::command::{self, End};
 use common::driver::{Application, Driver};
 use format::{Format, NotJson, Seen};
 use options::Arguments;
-use signals::Stop;
 
 const PROGRAM: &str = "subscribe";
 const TIMED_OUT: u8 = 27;
@@ -42,13 +42,9 @@ fn run(mut arguments: Arguments) -> Result<End, End> {
     // A message counts as received when it is printed.
     config.manual_acknowledgement = true;
     let address = arguments.options.address();
-    let client = if arguments.options.resumes() {
-        Client::resume(config, ClientSession::forgotten())
-    } else {
-        Client::new(config)
-    };
+    let client = arguments.options.client(config);
     let mut driver = Driver::open(address, client, arguments.options.trace())?;
-    signals::watch(driver.sender());
+    signals::watch(driver.sender(), || Stop);
     let mut subscriber = Subscriber {
         arguments: &arguments,
         format,
@@ -59,6 +55,9 @@ fn run(mut arguments: Arguments) -> Result<End, End> {
     };
     Ok(driver.run(address, &mut subscriber))
 }
+
+/// The user wants the program to end.
+struct Stop;
 
 /// Prints messages until there are enough of them.
 struct Subscriber<'a> {

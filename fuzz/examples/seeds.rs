@@ -9,7 +9,7 @@ use mqtt_sansio::{EncodeError, Frame, MAXIMUM_PACKET_SIZE, Packet, Version};
 use mqtt_sansio_fuzz::with_packet;
 
 /// What seeds are called: not as the fuzzer calls its own, in hex digits.
-const PREFIXES: [&str; 4] = ["lab-", "malformed-", "packet-", "vector-"];
+const PREFIXES: [&str; 5] = ["lab-", "made-", "malformed-", "packet-", "vector-"];
 
 /// Bytes from one side of a connection.
 struct Sample {
@@ -35,6 +35,7 @@ fn main() -> io::Result<()> {
     }
     decode_seeds(captured.iter().chain(&written).chain(&hostile))?;
     framing_seeds(&captured, &hostile)?;
+    broker_seeds(&captured)?;
     roundtrip_seeds()
 }
 
@@ -191,6 +192,165 @@ fn framing_seeds(captured: &[Sample], hostile: &[Sample]) -> io::Result<()> {
     for sample in hostile.iter().filter(|sample| sample.file == "fixed-header") {
         corpus.add(&sample.name, in_pieces(0, 0, &sample.bytes))?;
         corpus.add(&format!("{}-limit-2", sample.name), in_pieces(3, 0, &sample.bytes))?;
+    }
+    Ok(())
+}
+
+/// Steps of the target `broker`, by what they do to the connection that was opened last.
+mod steps {
+    /// It is done again; no limits; 3.1.1, persistent session, as "a"; all rights.
+    pub(super) const DEFAULTS: &[u8] = &[7, 0, 0, 0];
+    const WITH_WILL: &[u8] = &[7 + 8, 0, 4, 0, 1, 0, 0];
+    /// All limits, each the largest of the small ones.
+    const SMALL: &[u8] =
+        &[31, 31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 0, 2, 1, 0, 0];
+    pub(super) const OPEN: &[u8] = &[0];
+    const PUBLISH_QOS_1: &[u8] = &[6, 0, 1, 0, 0, 1, b'x'];
+    const PUBLISH_QOS_2_RETAINED: &[u8] = &[6, 0, 10, 0, 0, 1, b'x'];
+    const SUBSCRIBE_ALL: &[u8] = &[11, 0, 0, 0, 0, 0, 1];
+    const UNSUBSCRIBE_ALL: &[u8] = &[14, 0, 0, 0, 0, 0];
+    const PUBREL: &[u8] = &[15, 0, 0, 0];
+    const DISCONNECT: &[u8] = &[15, 0, 11];
+    const ACKNOWLEDGE: &[u8] = &[17, 0];
+    const PART_OF_PUBLISH: &[u8] = &[21, 0, 1, 0, 0, 1, b'x', 0, 0, 0, 0, 0, 5];
+    const THE_REST: &[u8] = &[22, 0];
+    pub(super) const ACCEPT: &[u8] = &[23, 0, 0];
+    const REFUSE: &[u8] = &[24, 0, 18];
+    const LOSE: &[u8] = &[26, 0];
+    pub(super) const PULL: &[u8] = &[28];
+    const PULL_8: &[u8] = &[31, 0, 4];
+    const PASS_20_S: &[u8] = &[33, 219];
+    const TIMEOUT: &[u8] = &[35, 3];
+    const PUBLISH_OWN: &[u8] = &[36, 1, b'y', 0, 1, 1];
+    const SUBSCRIBE_OWN: &[u8] = &[38, 0, 0];
+    const CLOSE: &[u8] = &[39];
+    /// Another client, accepted: as "a" at 3.1.1 with a will, as the first is.
+    const SAME_AGAIN: &[u8] = &[1, 32, 0, 0, 0, 0, 0, 0];
+
+    /// By name.
+    pub(super) const MADE: [(&str, &[&[u8]]); 10] = [
+        (
+            "resend",
+            &[
+                DEFAULTS,
+                SUBSCRIBE_ALL,
+                PULL,
+                PUBLISH_OWN,
+                PUBLISH_QOS_1,
+                PULL_8,
+                LOSE,
+                SAME_AGAIN,
+                PULL,
+                ACKNOWLEDGE,
+                ACKNOWLEDGE,
+                PULL,
+            ],
+        ),
+        ("takeover", &[WITH_WILL, SUBSCRIBE_OWN, SAME_AGAIN, PULL, CLOSE, LOSE, SAME_AGAIN]),
+        (
+            "qos-2",
+            &[
+                DEFAULTS,
+                SUBSCRIBE_ALL,
+                PUBLISH_QOS_2_RETAINED,
+                PULL,
+                PUBREL,
+                PULL,
+                ACKNOWLEDGE,
+                PULL,
+                ACKNOWLEDGE,
+                DISCONNECT,
+                CLOSE,
+            ],
+        ),
+        ("keep-alive", &[WITH_WILL, SUBSCRIBE_OWN, PASS_20_S, TIMEOUT, CLOSE, TIMEOUT]),
+        (
+            "retained",
+            &[
+                DEFAULTS,
+                PUBLISH_OWN,
+                PUBLISH_OWN,
+                SUBSCRIBE_ALL,
+                PULL_8,
+                UNSUBSCRIBE_ALL,
+                PULL,
+                SUBSCRIBE_ALL,
+                PULL,
+                ACKNOWLEDGE,
+            ],
+        ),
+        (
+            "small-limits",
+            &[
+                SMALL,
+                SUBSCRIBE_ALL,
+                PUBLISH_OWN,
+                PUBLISH_OWN,
+                PUBLISH_OWN,
+                PUBLISH_QOS_1,
+                PULL_8,
+                PULL,
+                ACKNOWLEDGE,
+                PULL,
+                SAME_AGAIN,
+            ],
+        ),
+        (
+            "pieces",
+            &[
+                DEFAULTS,
+                SUBSCRIBE_ALL,
+                PART_OF_PUBLISH,
+                PULL,
+                THE_REST,
+                PULL,
+                PART_OF_PUBLISH,
+                LOSE,
+            ],
+        ),
+        ("never-connects", &[DEFAULTS, OPEN, PASS_20_S, TIMEOUT, CLOSE, OPEN, LOSE, PULL]),
+        (
+            "refused",
+            &[DEFAULTS, OPEN, &[4, 0, 0, 0, 0], REFUSE, PULL_8, PUBLISH_QOS_1, CLOSE, ACCEPT],
+        ),
+        (
+            "offline",
+            &[
+                DEFAULTS,
+                SUBSCRIBE_ALL,
+                PULL,
+                LOSE,
+                PUBLISH_OWN,
+                PUBLISH_OWN,
+                SAME_AGAIN,
+                PULL_8,
+                ACKNOWLEDGE,
+                PULL,
+                ACKNOWLEDGE,
+            ],
+        ),
+    ];
+}
+
+fn broker_seeds(captured: &[Sample]) -> io::Result<()> {
+    use steps::{ACCEPT, DEFAULTS, OPEN, PULL};
+    let mut corpus = Corpus::new("broker")?;
+    for exchange in captured.chunk_by(|a, b| a.file == b.file) {
+        let mut seed = DEFAULTS.to_vec();
+        for sample in exchange.iter().filter(|sample| !sample.from_server) {
+            let connect = sample.bytes[0] >> 4 == 1;
+            seed.extend(if connect { OPEN } else { &[] });
+            for piece in sample.bytes.chunks(31) {
+                seed.extend([5, 0, u8::try_from(piece.len()).expect("at most 31")]);
+                seed.extend(piece);
+            }
+            seed.extend(if connect { ACCEPT } else { PULL });
+        }
+        seed.truncate(1000);
+        corpus.add(&format!("lab-{}", exchange[0].file), seed)?;
+    }
+    for (name, steps) in steps::MADE {
+        corpus.add(&format!("made-{name}"), steps.concat())?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the fuzz targets check. `tests/fuzz_corpus.rs` includes this file and replays the corpus, so
 //! nothing here knows of a fuzzer.
 
+mod broker;
 mod canonical;
 mod client;
 mod decode;
@@ -14,6 +15,7 @@ mod transplant;
 
 use std::fmt::Write;
 
+pub use broker::broker;
 pub use client::client;
 pub use decode::decode;
 pub use framing::framing;

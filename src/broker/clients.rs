@@ -29,6 +29,16 @@ pub(super) struct Slot {
     pub(super) timer: Scheduled,
 }
 
+impl Slot {
+    /// What waits for the client and it may not receive any more is dropped.
+    pub(super) fn set_permissions(&mut self, permissions: Arc<Permissions>) {
+        if self.permissions != permissions {
+            self.session.retain_topics(|topic| permissions.may_receive(topic));
+        }
+        self.permissions = permissions;
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Clients {
     /// Boxed, so that a growing table neither moves them nor keeps room for as many again.

@@ -17,9 +17,9 @@ pub(super) struct Connection {
 
 /// ```text
 /// Handshake ──── accepted ────▶ Session
-///     │ refused                   │
-///     ▼                           │
-///  Closing ──── CONNACK out ──▶ Closed
+///     │ refused                   │ over
+///     ▼                           ▼
+///  Closing, where something is left to say ──── pulled, or too late ────▶ Closed
 /// ```
 #[derive(Debug)]
 pub(super) enum State {
@@ -27,15 +27,15 @@ pub(super) enum State {
     Handshake(Box<Handshake>),
     /// The connection of this session.
     Session(Key),
-    /// A last packet is to be pulled before the deadline.
+    /// The last packets are to be pulled before the deadline.
     Closing(Box<Farewell>),
     /// The driver closes the transport.
     Closed,
 }
 
-/// The last packet of a connection.
+/// The last packets of a connection.
 #[derive(Debug)]
 pub(super) struct Farewell {
-    pub(super) packet: Bytes,
+    pub(super) packets: Bytes,
     pub(super) deadline: Instant,
 }

@@ -13,6 +13,7 @@ use super::event::{BrokerEvent, ConnectionId};
 use super::permissions::Permissions;
 use super::slab::Key;
 use super::timers::Timer;
+use crate::codec::{Frame, MAXIMUM_PACKET_SIZE};
 use crate::reason::ReasonCode;
 use crate::session::{CloseReason, Handshake, Session};
 use crate::time::Instant;
@@ -81,6 +82,45 @@ impl Broker {
         self.close(connection, CloseReason::Requested);
     }
 
+    /// The connection of the client with that identifier, while it is connected.
+    #[must_use]
+    pub fn connection(&self, client_id: &str) -> Option<ConnectionId> {
+        self.clients.get(self.clients.find(client_id)?)?.connection
+    }
+
+    /// The identifiers of all clients that have a session, those that are away included.
+    pub fn client_ids(&self) -> impl Iterator<Item = &str> {
+        self.clients.iter().map(|(_, slot)| &*slot.client_id)
+    }
+
+    /// Changes what a client may publish and receive from now on: its subscriptions stay, and what waits for it
+    /// and it may not receive any more is dropped. Whether there is such a client.
+    pub fn set_permissions(
+        &mut self,
+        now: Instant,
+        client_id: &str,
+        permissions: impl Into<Arc<Permissions>>,
+    ) -> bool {
+        self.advance(now);
+        let slot = self.clients.find(client_id).and_then(|key| self.clients.get_mut(key));
+        slot.map(|slot| slot.set_permissions(permissions.into())).is_some()
+    }
+
+    /// Ends the session of a client, whose connection is closed as by [`disconnect`](Broker::disconnect).
+    /// Whether there was one.
+    pub fn end_session(&mut self, now: Instant, client_id: &str) -> bool {
+        self.advance(now);
+        let Some(key) = self.clients.find(client_id) else {
+            return false;
+        };
+        if let Some(connection) = self.clients.get(key).and_then(|slot| slot.connection) {
+            self.close(connection, CloseReason::Requested);
+        }
+        // With the connection of a clean session it has ended.
+        self.remove_session(key);
+        true
+    }
+
     /// Closes all connections, as [`disconnect`](Broker::disconnect) does.
     pub fn shutdown(&mut self, now: Instant) {
         self.advance(now);
@@ -123,10 +163,10 @@ impl Broker {
         if let Some(key) = self.clients.find(client_id) {
             match self.clients.get_mut(key) {
                 Some(slot) if !handshake.is_clean_start() => {
-                    slot.permissions = permissions;
+                    slot.set_permissions(permissions);
                     return Ok(key);
                 }
-                _ => self.end_session(key), // [MQTT-3.1.2-6]
+                _ => self.remove_session(key), // [MQTT-3.1.2-6]
             }
         }
         if self.clients.len() >= self.config.max_sessions {
@@ -153,34 +193,48 @@ impl Broker {
         self.statistics.refused += 1;
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
         self.disconnected(connection, None, reason);
-        match answer {
-            Some(packet) => {
-                let deadline = self.now + self.config.close_timeout;
-                let farewell = Box::new(Farewell { packet, deadline });
-                self.set_state(connection, State::Closing(farewell));
-                self.schedule_connection(connection.0, Some(deadline));
-                self.outputs.transmit.push_back(connection);
-            }
-            None => self.set_closed(connection),
-        }
+        self.say_farewell(connection, answer.unwrap_or_default());
     }
 
-    /// Hands out the last packet of a connection.
+    /// The last packets, if there are any, then the close.
+    fn say_farewell(&mut self, connection: ConnectionId, packets: Bytes) {
+        if packets.is_empty() {
+            return self.set_closed(connection);
+        }
+        let deadline = self.now + self.config.close_timeout;
+        let farewell = Box::new(Farewell { packets, deadline });
+        self.set_state(connection, State::Closing(farewell));
+        self.schedule_connection(connection.0, Some(deadline));
+        self.outputs.transmit.push_back(connection);
+    }
+
+    /// Hands out the last packets of a connection.
     pub(super) fn farewell_transmit(
         &mut self,
         connection: ConnectionId,
         out: &mut Vec<Bytes>,
+        max: usize,
     ) -> usize {
         let state = self.connections.get_mut(connection.0).map(|connection| &mut connection.state);
         let Some(State::Closing(farewell)) = state else {
             return 0;
         };
-        let packet = core::mem::take(&mut farewell.packet);
-        let size = packet.len();
-        let first_byte = packet.first().copied().unwrap_or(0);
-        self.statistics.packets.sent.add(first_byte, size);
-        out.push(packet);
-        self.set_closed(connection);
+        let mut rest = &farewell.packets[..];
+        let mut size = 0;
+        while size < max {
+            let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) else {
+                break;
+            };
+            self.statistics.packets.sent.add(frame.first_byte(), frame.as_bytes().len());
+            size += frame.as_bytes().len();
+            rest = after;
+        }
+        out.push(farewell.packets.split_to(size));
+        if farewell.packets.is_empty() {
+            self.set_closed(connection);
+        } else {
+            self.outputs.transmit.push_back(connection);
+        }
         size
     }
 
@@ -188,7 +242,7 @@ impl Broker {
     pub(super) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         let state = self.connections.get(connection.0).map(|connection| &connection.state);
         match state {
-            Some(State::Session(key)) => self.close_session(connection, *key, reason),
+            Some(State::Session(key)) => return self.close_session(connection, *key, reason),
             Some(State::Handshake(_)) => {
                 self.pending -= 1;
                 self.disconnected(connection, None, reason);
@@ -205,6 +259,7 @@ impl Broker {
             return;
         };
         let ends = slot.session.is_clean();
+        let answers = slot.session.take_answers();
         let will = slot.session.close(reason);
         slot.connection = None;
         let client_id = Arc::clone(&slot.client_id);
@@ -212,8 +267,9 @@ impl Broker {
         self.statistics.clients_connected -= 1;
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
         self.disconnected(connection, Some(client_id), reason);
+        self.say_farewell(connection, if reason.is_answered() { answers } else { Bytes::new() });
         if ends {
-            self.end_session(key);
+            self.remove_session(key);
         } else {
             let expiry = self.config.session_expiry.map(|expiry| self.now + expiry);
             self.schedule_session(key, expiry);
@@ -224,7 +280,7 @@ impl Broker {
     }
 
     /// Removes a session, with its subscriptions.
-    fn end_session(&mut self, key: Key) {
+    fn remove_session(&mut self, key: Key) {
         self.router.remove_subscriber(clients::subscriber(key));
         self.schedule_session(key, None);
         self.clients.remove(key);
@@ -256,7 +312,7 @@ impl Broker {
     pub(super) fn session_timeout(&mut self, index: u32) {
         if let Some((key, slot)) = self.clients.at(index) {
             let client_id = Arc::clone(&slot.client_id);
-            self.end_session(key);
+            self.remove_session(key);
             self.statistics.clients_expired += 1;
             self.outputs.events.push_back(BrokerEvent::SessionExpired { client_id });
         }

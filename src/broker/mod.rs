@@ -114,7 +114,7 @@ struct Outputs {
     transmit: VecDeque<ConnectionId>,
     close: VecDeque<ConnectionId>,
     /// Sessions whose search for retained messages goes on in the driver's next turn.
-    paused: Vec<Key>,
+    paused: VecDeque<Key>,
 }
 
 impl Outputs {
@@ -223,7 +223,7 @@ impl Broker {
         self.advance(now);
         match self.connections.get(connection.0).map(|connection| &connection.state) {
             Some(State::Session(session)) => self.session_transmit(*session, out, max),
-            Some(State::Closing(_)) if max > 0 => self.farewell_transmit(connection, out),
+            Some(State::Closing(_)) if max > 0 => self.farewell_transmit(connection, out, max),
             _ => 0,
         }
     }

@@ -12,12 +12,8 @@ use crate::codec::{Frame, FrameReader, MAXIMUM_PACKET_SIZE, Received};
 use crate::packet::{Subscribe, Subscription, Unsubscribe};
 use crate::packet_type::PacketType;
 use crate::reason::ReasonCode;
-use crate::router::RetainedSearch;
 use crate::session::{ClientFault, CloseReason, Rejection, Request};
 use crate::version::Version;
-
-/// How many topics are looked at to see whether a subscription has retained messages.
-const STEPS: usize = 10;
 
 impl Broker {
     /// Bytes of a connection whose CONNECT is not answered: CONNECT, and what is kept until the answer.
@@ -131,9 +127,13 @@ impl Broker {
             let Some(qos) = code.granted_qos() else {
                 continue;
             };
-            // [MQTT-3.3.1-6] [MQTT-3.8.4-3]
-            let search = self.router.search_retained(wanted.filter, None, STEPS);
-            if !matches!(search, RetainedSearch::Finished) {
+            // [MQTT-3.3.1-6] [MQTT-3.8.4-3]. Wildcards are looked for when they can be sent.
+            let may_be_retained = if wanted.filter.has_wildcards() {
+                self.router.retained_messages() > 0
+            } else {
+                self.router.next_retained(wanted.filter, None).is_some()
+            };
+            if may_be_retained {
                 let queued =
                     slot.session.deliver_retained(wanted.filter, qos, self.router.retain_count());
                 self.statistics.publish_dropped += u64::from(queued.is_err());
@@ -147,8 +147,10 @@ impl Broker {
             return;
         };
         for filter in unsubscribe.filters {
-            self.router.unsubscribe(clients::subscriber(key), Version::V3_1_1, filter);
-            slot.session.forget_retained(filter);
+            let subscriber = clients::subscriber(key);
+            if self.router.unsubscribe(subscriber, Version::V3_1_1, filter) {
+                slot.session.forget_retained(filter);
+            }
         }
         slot.session.unsuback(self.now, unsubscribe.packet_id);
     }

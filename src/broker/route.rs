@@ -52,6 +52,11 @@ impl Broker {
             let retained = self.router.retain(message);
             self.statistics.retain_rejected += u64::from(retained.is_err());
         }
+        self.deliver_to_all(message);
+    }
+
+    /// Queues the message for all who subscribe to it.
+    pub(super) fn deliver_to_all(&mut self, message: &Arc<Message>) {
         let mut matches = mem::take(&mut self.matches);
         self.router.matches(message.topic.name(), None, &mut matches);
         for found in &matches {
@@ -73,10 +78,10 @@ impl Broker {
         if !slot.permissions.may_receive(message.topic.name()) {
             return;
         }
-        match slot.session.deliver(self.now, message, found.qos(), false) {
+        match slot.session.queue_message(message, found.qos(), false) {
             Ok(()) => self.outputs.announce(slot),
-            Err(Dropped::QueueFull) => self.statistics.publish_dropped += 1,
             Err(Dropped::Offline) => {}
+            Err(_) => self.statistics.publish_dropped += 1,
         }
     }
 
@@ -101,7 +106,7 @@ impl Broker {
         let find = |cursor: &mut Cursor| next_retained(router, permissions, cursor);
         let size = slot.session.transmit(out, max, sent, find);
         if slot.session.is_paused() && !was_paused {
-            self.outputs.paused.push(key);
+            self.outputs.paused.push_back(key);
         }
         self.outputs.announce(slot);
         size
@@ -109,9 +114,12 @@ impl Broker {
 }
 
 impl Broker {
-    /// Searches for retained messages that were left for others to have their turn go on.
+    /// Searches for retained messages that were left for others to have their turn go on, some at a time.
     pub(super) fn resume_searches(&mut self) {
-        for key in mem::take(&mut self.outputs.paused) {
+        for _ in 0..SEARCHES.min(self.outputs.paused.len()) {
+            let Some(key) = self.outputs.paused.pop_front() else {
+                return;
+            };
             if let Some(slot) = self.clients.get_mut(key) {
                 slot.session.resume_search();
                 self.outputs.announce(slot);
@@ -119,6 +127,9 @@ impl Broker {
         }
     }
 }
+
+/// How many searches may go on in one turn of the driver's.
+const SEARCHES: usize = 16;
 
 /// How many topics one look for a retained message may pass.
 const STEPS: usize = 100;

@@ -50,7 +50,11 @@ impl Broker {
         let topic = format!("$SYS/broker/{topic}");
         if let Ok(mut message) = Message::new(&topic, value.as_bytes().to_vec()) {
             message.retain = true;
-            self.route(&Arc::new(message));
+            let message = Arc::new(message);
+            if self.config.retain_available {
+                self.router.retain_without_limit(&message);
+            }
+            self.deliver_to_all(&message);
         }
     }
 

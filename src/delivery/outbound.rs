@@ -110,13 +110,22 @@ impl<K: Copy, M> Outbound<K, M> {
         if !self.has_free_id() {
             return None;
         }
-        loop {
-            self.last_id = self.last_id.wrapping_add(1);
-            match PacketId::new(self.last_id) {
-                Some(id) if !self.entries.contains_key(&id) => return Some(id),
-                _ => {}
+        let next = PacketId::new(self.last_id.wrapping_add(1)).unwrap_or(PacketId::MIN);
+        let id = self.free_from(next).or_else(|| self.free_from(PacketId::MIN))?;
+        self.last_id = id.get();
+        Some(id)
+    }
+
+    /// The first free packet identifier from that one on.
+    fn free_from(&self, first: PacketId) -> Option<PacketId> {
+        let mut free = Some(first);
+        for (used, _) in self.entries.range(first..) {
+            if free != Some(*used) {
+                break;
             }
+            free = used.get().checked_add(1).and_then(PacketId::new);
         }
+        free
     }
 
     /// Begins an exchange with that identifier, after all others; also one of an earlier process.

@@ -235,6 +235,12 @@ impl Router {
         self.retained.retain(message)
     }
 
+    /// As [`retain`](Router::retain), for the few messages of a server's own that its clients must not crowd
+    /// out.
+    pub(crate) fn retain_without_limit(&mut self, message: &Arc<Message>) {
+        self.retained.retain_without_limit(message);
+    }
+
     /// The first retained message that the filter matches and whose topic comes after that one, in an order
     /// of the router's own. From `None` on, each call given the topic of the last answer, this walks through
     /// all matches; messages may come and go between the calls.

@@ -17,28 +17,35 @@ use crate::qos::QoS;
 pub struct SessionConfig {
     /// Of a connection until its CONNECT is answered.
     pub handshake: HandshakeConfig,
-    /// The largest packet in bytes that is accepted after CONNECT; a larger one closes the connection.
-    /// Default 16 MiB.
+    /// The largest packet in bytes that is accepted after CONNECT; a larger one closes the connection. A
+    /// packet counts for the keep alive once it is whole. Default 16 MiB: what people send, and not what MQTT
+    /// allows.
     pub maximum_packet_size: u32,
     /// How many QoS 1 and 2 messages to the client may be unfinished at once; others wait in the queue.
-    /// Default 20. 0 is taken as 1.
+    /// Default 20, as other servers have it: clients with little memory must take that many. 0 is taken as
+    /// 1.
     pub max_inflight_messages: u16,
     /// How many messages may wait for the client: at QoS 1 and 2 that many, and at QoS 0 as long as fewer
     /// than that many of any kind wait. A further one is dropped, so that the oldest are kept and a flood of
-    /// QoS 0 displaces nothing else. Default 1,000.
+    /// QoS 0 displaces nothing else. One message always has room. Default 1,000, as mosquitto has it.
     pub max_queued_messages: usize,
-    /// How many bytes of topics and payloads may wait for the client, in the same way. Default 16 MiB.
+    /// How many bytes of topics and payloads may wait for the client, in the same way; as many again may be
+    /// unfinished at QoS 1 and 2. Default 16 MiB: as much as the largest packet.
     pub max_queued_bytes: usize,
     /// How many QoS 2 messages of the client may await their PUBREL; one more closes the connection. Default
     /// 1,000: clients keep to windows far below.
     pub max_unreleased_messages: usize,
-    /// How many bytes those may take; more close the connection. Default 64 MiB.
+    /// How many bytes those may take; more close the connection. Default 64 MiB: a few of the largest packets.
     pub max_unreleased_bytes: usize,
+    /// How many filters one SUBSCRIBE or UNSUBSCRIBE may have; more close the connection. Default 10,000: far
+    /// above what clients have, and what one packet may cost.
+    pub max_filters: usize,
     /// The highest QoS that is served: a PUBLISH above it closes the connection, a message above it is
-    /// delivered at it. Default 2.
+    /// delivered at it. Default 2, all there are.
     pub max_qos: QoS,
     /// How many bytes of answers may wait to be pulled; where there are more, the next packet closes the
-    /// connection, if it is not a DISCONNECT: its client sends without reading. Default 1 MiB.
+    /// connection, if it is not a DISCONNECT: its client sends without reading. Default 1 MiB: a quarter of a million
+    /// acknowledgements.
     pub max_unsent_bytes: usize,
 }
 
@@ -85,6 +92,7 @@ impl Default for SessionConfig {
             max_queued_bytes: 16 << 20,
             max_unreleased_messages: 1000,
             max_unreleased_bytes: 64 << 20,
+            max_filters: 10_000,
             max_qos: QoS::ExactlyOnce,
             max_unsent_bytes: 1 << 20,
         }

@@ -45,6 +45,9 @@ pub enum ClientFault {
     /// It has more QoS 2 messages, or more bytes of them, without PUBREL than are kept.
     #[error("the client has too many QoS 2 messages without PUBREL")]
     TooManyUnreleased,
+    /// It sent a SUBSCRIBE or UNSUBSCRIBE with more filters than are taken.
+    #[error("the packet has too many topic filters")]
+    TooManyFilters,
     /// It sends what must be answered, and does not take the answers.
     #[error("the client does not take the answers to what it sends")]
     AnswersNotTaken,
@@ -62,7 +65,9 @@ impl ClientFault {
             ClientFault::UnsupportedVersion(_) => ReasonCode::UnsupportedProtocolVersion,
             ClientFault::ClientIdentifier(_) => ReasonCode::ClientIdentifierNotValid,
             ClientFault::TooManyUnreleased => ReasonCode::ReceiveMaximumExceeded,
-            ClientFault::TooEarly | ClientFault::AnswersNotTaken => ReasonCode::QuotaExceeded,
+            ClientFault::TooEarly | ClientFault::AnswersNotTaken | ClientFault::TooManyFilters => {
+                ReasonCode::QuotaExceeded
+            }
             ClientFault::QoSNotSupported => ReasonCode::QoSNotSupported,
             _ => ReasonCode::ProtocolError,
         }
@@ -79,6 +84,9 @@ pub enum Dropped {
     /// As many messages or bytes wait as the configuration allows.
     #[error("the queue of the client is full")]
     QueueFull,
+    /// It does not fit a packet.
+    #[error("the message does not fit a packet")]
+    TooLarge,
 }
 
 /// Why a connection is over.
@@ -112,4 +120,14 @@ pub enum CloseReason {
     /// The configuration allows no further session.
     #[error("there is no room for another session")]
     TooManySessions,
+}
+
+impl CloseReason {
+    /// Whether the client is sent the answers that wait before the close.
+    pub(crate) fn is_answered(self) -> bool {
+        match self {
+            CloseReason::ClientFault(fault) => fault != ClientFault::AnswersNotTaken,
+            reason => matches!(reason, CloseReason::Disconnected | CloseReason::Requested),
+        }
+    }
 }

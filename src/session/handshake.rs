@@ -90,7 +90,6 @@ fn message(will: &Will<'_>) -> Message {
 /// [`Session::connect`](crate::Session::connect) or by [`refuse`](Handshake::refuse).
 ///
 /// See [`Session`](crate::Session) for an example.
-#[derive(Debug)]
 pub struct Handshake {
     reader: FrameReader,
     phase: Phase,
@@ -98,7 +97,6 @@ pub struct Handshake {
     config: Arc<SessionConfig>,
 }
 
-#[derive(Debug)]
 enum Phase {
     /// Nothing but a CONNECT may come.
     BeforeConnect,
@@ -223,6 +221,15 @@ impl Handshake {
             Phase::BeforeConnect => None,
             Phase::Connected { connect, early } => Some((connect, reader, early)),
         }
+    }
+}
+
+/// Nothing of what was received.
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("is_connect_received", &self.is_connect_received())
+            .finish_non_exhaustive()
     }
 }
 

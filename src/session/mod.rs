@@ -24,6 +24,7 @@ mod unreleased;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 
@@ -37,13 +38,13 @@ pub(crate) use receive::Request;
 use crate::codec::FrameReader;
 use crate::delivery::Outbound;
 use crate::message::{Filter, Message};
-use crate::packet::{ConnAck, Packet, SubAck, UnsubAck};
+use crate::packet::{ConnAck, Delivery, Packet, SubAck, UnsubAck};
 use crate::packet_id::PacketId;
 use crate::qos::QoS;
 use crate::reason::ReasonCode;
 use crate::statistics::Counts;
 use crate::time::Instant;
-use crate::topic::TopicFilter;
+use crate::topic::{TopicFilter, TopicName};
 use crate::version::Version;
 use link::Link;
 use queue::{Queue, Sending};
@@ -94,13 +95,14 @@ use unreleased::Unreleased;
 /// assert_eq!(sent.concat(), b"\x20\x02\0\0\x90\x03\0\x01\x01\x30\x08\0\x01thello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Session {
     config: Arc<SessionConfig>,
     link: Option<Link>,
     /// Whether there was a connection before: only then is there something to be present.
     known: bool,
-    outbound: Outbound<(), Sending>,
+    /// Each with its size.
+    outbound: Outbound<usize, Sending>,
+    inflight_bytes: usize,
     unreleased: Unreleased,
     queue: Queue,
     events: VecDeque<SessionEvent>,
@@ -123,6 +125,7 @@ impl Session {
             link: None,
             known: false,
             outbound: Outbound::new(),
+            inflight_bytes: 0,
             unreleased: Unreleased::default(),
             queue: Queue::default(),
             events: VecDeque::new(),
@@ -245,6 +248,19 @@ impl Session {
         retain: bool,
     ) -> Result<(), Dropped> {
         self.advance(now);
+        let delivery = Delivery::ExactlyOnce { dup: false, packet_id: PacketId::MAX };
+        let packet = Packet::from(message.publish(delivery, retain));
+        packet.encoded_len(Version::V3_1_1).map_err(|_| Dropped::TooLarge)?;
+        self.queue_message(message, granted, retain)
+    }
+
+    /// [`deliver`](Session::deliver), for a message that came in a packet.
+    pub(crate) fn queue_message(
+        &mut self,
+        message: &Arc<Message>,
+        granted: QoS,
+        retain: bool,
+    ) -> Result<(), Dropped> {
         let qos = message.qos.min(granted).min(self.config.max_qos);
         if self.link.is_none() && qos == QoS::AtMostOnce {
             return Err(Dropped::Offline);
@@ -261,6 +277,12 @@ impl Session {
         retain_count: u64,
     ) -> Result<(), Dropped> {
         self.queue.push_retained(filter, granted, retain_count, &self.config)
+    }
+
+    /// The permissions have changed: what waits under other topics is dropped. What was sent and is not
+    /// finished stays.
+    pub(crate) fn retain_topics(&mut self, kept: impl FnMut(TopicName<'_>) -> bool) {
+        self.queue.retain_topics(kept);
     }
 
     /// A subscription has ended: of its retained messages no more are sent. [MQTT-3.10.4-2]
@@ -362,6 +384,11 @@ impl Session {
         }
     }
 
+    /// The answers that were not pulled yet: the connection ends with them.
+    pub(crate) fn take_answers(&mut self) -> Bytes {
+        self.link.as_mut().map(|link| core::mem::take(&mut link.control).into()).unwrap_or_default()
+    }
+
     /// Ends the connection, if there is one, and returns the will that is to be published.
     /// [MQTT-3.1.2-8] [MQTT-3.14.4-3]
     pub(crate) fn close(&mut self, reason: CloseReason) -> Option<Arc<Message>> {
@@ -381,6 +408,10 @@ impl Session {
         if self.link.is_some() {
             let will = self.close(reason);
             self.close = true;
+            // Nobody waits for their answers any more.
+            self.events.retain(|event| {
+                !matches!(event, SessionEvent::Subscribe { .. } | SessionEvent::Unsubscribe { .. })
+            });
             self.events.push_back(SessionEvent::Closed { reason, will });
         }
     }
@@ -389,6 +420,7 @@ impl Session {
     fn discard(&mut self) {
         self.known = false;
         self.outbound.discard();
+        self.inflight_bytes = 0;
         self.unreleased.clear();
         self.queue.clear();
     }
@@ -424,6 +456,19 @@ impl Session {
         self.outbound.check_invariants();
         self.unreleased.check_invariants();
         self.queue.check_invariants(&self.config);
+        let inflight: usize = self.outbound.iter().map(|(_, size, _)| size).sum();
+        assert_eq!(self.inflight_bytes, inflight, "the bytes in flight are miscounted");
         assert!(!self.announced || self.link.is_some(), "there is nobody to send to");
+    }
+}
+
+/// Numbers only: topics and payloads can be many, and private.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("connected", &self.is_connected())
+            .field("queued_messages", &self.queued_messages())
+            .field("inflight_messages", &self.inflight_messages())
+            .finish_non_exhaustive()
     }
 }

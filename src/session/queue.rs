@@ -8,7 +8,7 @@ use super::config::SessionConfig;
 use super::error::Dropped;
 use crate::message::{Filter, Message, Topic};
 use crate::qos::QoS;
-use crate::topic::TopicFilter;
+use crate::topic::{TopicFilter, TopicName};
 
 /// An empty queue keeps no more room than for so many entries.
 const KEPT_CAPACITY: usize = 64;
@@ -73,8 +73,9 @@ struct Load {
 
 impl Load {
     fn has_room(self, size: usize, config: &SessionConfig) -> bool {
-        self.messages < config.max_queued_messages
-            && self.bytes.saturating_add(size) <= config.max_queued_bytes
+        self.messages == 0
+            || self.messages < config.max_queued_messages
+                && self.bytes.saturating_add(size) <= config.max_queued_bytes
     }
 
     fn add(&mut self, size: usize) {
@@ -112,7 +113,7 @@ impl Queue {
         retain_count: u64,
         config: &SessionConfig,
     ) -> Result<(), Dropped> {
-        if self.cursors >= config.max_queued_messages {
+        if self.cursors >= config.max_queued_messages.max(1) {
             return Err(Dropped::QueueFull);
         }
         self.cursors += 1;
@@ -163,22 +164,39 @@ impl Queue {
         }
     }
 
-    /// The client is away: messages of QoS 0 do not wait for it. Returns how many those were.
-    pub(super) fn drop_at_most_once(&mut self) -> usize {
-        let before = self.all.messages;
+    /// The client is away: messages of QoS 0 do not wait for it.
+    pub(super) fn drop_at_most_once(&mut self) {
         self.retain(|entry| match entry {
             Entry::Message(sending) => sending.qos != QoS::AtMostOnce,
             Entry::Retained(cursor) => cursor.qos != QoS::AtMostOnce,
         });
-        self.all = self.kept;
-        before - self.all.messages
     }
 
-    /// Keeps these; messages that go must be uncounted by the caller.
-    fn retain(&mut self, kept: impl FnMut(&Entry) -> bool) {
-        self.entries.retain(kept);
-        let cursors = self.entries.iter().filter(|entry| matches!(entry, Entry::Retained(_)));
-        self.cursors = cursors.count();
+    /// Keeps the messages under these topics.
+    pub(super) fn retain_topics(&mut self, mut kept: impl FnMut(TopicName<'_>) -> bool) {
+        self.retain(|entry| match entry {
+            Entry::Message(sending) => kept(sending.message.topic.name()),
+            Entry::Retained(_) => true,
+        });
+    }
+
+    fn retain(&mut self, mut kept: impl FnMut(&Entry) -> bool) {
+        let Queue { entries, kept: kept_load, all, cursors } = self;
+        (*kept_load, *all, *cursors) = (Load::default(), Load::default(), 0);
+        entries.retain(|entry| {
+            let keep = kept(entry);
+            match entry {
+                Entry::Message(sending) if keep => {
+                    all.add(sending.message.size());
+                    if sending.qos != QoS::AtMostOnce {
+                        kept_load.add(sending.message.size());
+                    }
+                }
+                Entry::Retained(_) if keep => *cursors += 1,
+                _ => {}
+            }
+            keep
+        });
     }
 
     pub(super) fn clear(&mut self) {
@@ -211,21 +229,12 @@ impl Queue {
         }
         let counted = (self.all, self.kept, self.cursors + self.all.messages);
         assert_eq!(counted, (all, kept, self.entries.len()), "the queue is miscounted");
-        assert!(self.cursors <= config.max_queued_messages, "too many subscriptions wait");
-        assert!(kept.messages <= config.max_queued_messages, "too many messages wait");
-        assert!(kept.bytes <= config.max_queued_bytes, "too many bytes wait");
-        assert!(all.messages <= 2 * config.max_queued_messages, "too many of QoS 0 wait");
-        assert!(all.bytes <= 2 * config.max_queued_bytes, "too many bytes of QoS 0 wait");
-    }
-}
-
-impl Entry {
-    /// What it is sent at; a retained message at most.
-    pub(super) fn qos(&self) -> QoS {
-        match self {
-            Entry::Message(sending) => sending.qos,
-            Entry::Retained(cursor) => cursor.qos,
-        }
+        let messages = config.max_queued_messages.max(1);
+        assert!(self.cursors <= messages, "too many subscriptions wait");
+        assert!(kept.messages <= messages, "too many messages wait");
+        let bytes = config.max_queued_bytes;
+        assert!(kept.bytes <= bytes || kept.messages == 1, "too many bytes wait");
+        assert!(all.messages <= messages.saturating_mul(2), "too many of QoS 0 wait");
     }
 }
 

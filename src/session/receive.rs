@@ -52,8 +52,14 @@ impl Session {
             Packet::PubRec(ack) => self.pubrec(ack.packet_id)?,
             Packet::PubRel(ack) => self.pubrel(ack.packet_id),
             Packet::PubComp(ack) => self.pubcomp(ack.packet_id)?,
-            Packet::Subscribe(subscribe) => Some(Request::Subscribe(subscribe)),
-            Packet::Unsubscribe(unsubscribe) => Some(Request::Unsubscribe(unsubscribe)),
+            Packet::Subscribe(subscribe) => {
+                self.check_filters(subscribe.filters.len())?;
+                Some(Request::Subscribe(subscribe))
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                self.check_filters(unsubscribe.filters.len())?;
+                Some(Request::Unsubscribe(unsubscribe))
+            }
             Packet::PingReq => self.pingreq(),
             // [MQTT-3.1.0-2]; nothing else may come from a client before 5.0.
             _ => return Err(ClientFault::SecondConnect),
@@ -84,11 +90,15 @@ impl Session {
         }
     }
 
+    fn check_filters(&self, filters: usize) -> Result<(), ClientFault> {
+        let fits = filters <= self.config.max_filters;
+        if fits { Ok(()) } else { Err(ClientFault::TooManyFilters) }
+    }
+
     fn puback<'a>(&mut self, id: PacketId) -> Result<Option<Request<'a>>, ClientFault> {
-        match self.outbound.puback(id) {
-            Acked::Unexpected => Err(unexpected(PacketType::PubAck, id)),
-            _ => Ok(None),
-        }
+        let acked = self.outbound.puback(id);
+        self.finished(PacketType::PubAck, id, acked)?;
+        Ok(None)
     }
 
     /// PUBREL answers also a PUBREC that belongs to nothing any more, so that the client can end the
@@ -108,10 +118,24 @@ impl Session {
     }
 
     fn pubcomp<'a>(&mut self, id: PacketId) -> Result<Option<Request<'a>>, ClientFault> {
-        match self.outbound.pubcomp(id) {
-            Acked::Unexpected => Err(unexpected(PacketType::PubComp, id)),
-            _ => Ok(None),
+        let acked = self.outbound.pubcomp(id);
+        self.finished(PacketType::PubComp, id, acked)?;
+        Ok(None)
+    }
+
+    /// The end of a message's exchange, if it is one.
+    fn finished(
+        &mut self,
+        packet: PacketType,
+        id: PacketId,
+        acked: Acked<usize>,
+    ) -> Result<(), ClientFault> {
+        match acked {
+            Acked::Unexpected => return Err(unexpected(packet, id)),
+            Acked::Done(size) => self.inflight_bytes -= size,
+            Acked::Unknown | Acked::Release => {}
         }
+        Ok(())
     }
 
     /// [MQTT-3.12.4-1]

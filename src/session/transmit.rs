@@ -26,11 +26,10 @@ impl Session {
         counts: &mut Counts,
         mut retained: impl FnMut(&mut Cursor) -> Lookup,
     ) -> usize {
-        self.announced = false;
-        self.paused = false;
         let Some(link) = self.link.as_mut().filter(|_| max > 0) else {
             return 0;
         };
+        self.announced = false;
         let mut batch = Batch::new(out, link.version, counts);
         batch.control(&mut link.control, max);
         // PUBLISH only once all answers are out.
@@ -48,15 +47,24 @@ impl Session {
         };
         !link.control.is_empty()
             || self.outbound.has_resend()
-            || self.queue.front().is_some_and(|entry| {
-                self.may_send(entry.qos()) && !(self.paused && matches!(entry, Entry::Retained(_)))
-            })
+            || self.queue.front().is_some_and(|entry| self.may_send(entry))
     }
 
     /// The queue keeps its order: a message that the window has no room for delays those after it.
-    fn may_send(&self, qos: QoS) -> bool {
+    fn may_send(&self, entry: &Entry) -> bool {
+        let (qos, size) = match entry {
+            Entry::Message(sending) => (sending.qos, sending.message.size()),
+            Entry::Retained(_) if self.paused => return false,
+            Entry::Retained(cursor) => (cursor.qos, 0),
+        };
         let window = usize::from(self.config.max_inflight_messages.max(1));
-        qos == QoS::AtMostOnce || self.outbound.messages() < window && self.outbound.has_free_id()
+        let unfinished = self.outbound.messages();
+        let bytes = self.inflight_bytes.saturating_add(size);
+        qos == QoS::AtMostOnce
+            || unfinished == 0
+            || unfinished < window
+                && bytes <= self.config.max_queued_bytes
+                && self.outbound.has_free_id()
     }
 
     /// Adds the next packet that may be sent; false where there is none. First what is sent again, in its
@@ -71,9 +79,8 @@ impl Session {
             return true;
         }
         for _ in 0..SKIPPED {
-            match self.queue.front().map(Entry::qos) {
-                Some(qos) if self.may_send(qos) => {}
-                _ => return false,
+            if !self.queue.front().is_some_and(|entry| self.may_send(entry)) {
+                return false;
             }
             let sending = match self.queue.front_mut() {
                 Some(Entry::Retained(cursor)) => match retained(cursor) {
@@ -105,20 +112,27 @@ impl Session {
     fn send_message(&mut self, batch: &mut Batch<'_>, sending: Sending) -> Option<()> {
         let retain = sending.retain;
         let message = Arc::clone(&sending.message);
+        let size = message.size();
         let (id, delivery);
         match sending.qos {
             QoS::AtMostOnce => delivery = Delivery::AtMostOnce,
             QoS::AtLeastOnce => {
-                id = self.outbound.start((), Unacknowledged::AtLeastOnce(sending))?;
+                id = self.start(size, Unacknowledged::AtLeastOnce(sending))?;
                 delivery = Delivery::AtLeastOnce { dup: false, packet_id: id };
             }
             QoS::ExactlyOnce => {
-                id = self.outbound.start((), Unacknowledged::ExactlyOnce(sending))?;
+                id = self.start(size, Unacknowledged::ExactlyOnce(sending))?;
                 delivery = Delivery::ExactlyOnce { dup: false, packet_id: id };
             }
         }
         batch.publish(&message, delivery, retain);
         Some(())
+    }
+
+    fn start(&mut self, size: usize, what: Unacknowledged<Sending>) -> Option<PacketId> {
+        let id = self.outbound.start(size, what)?;
+        self.inflight_bytes += size;
+        Some(id)
     }
 }
 

@@ -14,6 +14,7 @@ mod codes;
 mod hostile;
 mod lifecycle;
 mod limits;
+mod program;
 mod queues;
 mod statements;
 mod stored;

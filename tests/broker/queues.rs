@@ -4,8 +4,8 @@ use mqtt_sansio::{BrokerConfig, ClientFault, CloseReason, Message, QoS};
 
 use crate::bench::{Bench, Peer, ms};
 use crate::wire::{
-    DISCONNECT, PINGREQ, connect, payloads, pubcomp, publish, publish1, publish2, pubrec, pubrel,
-    suback, subscribe, unsubscribe,
+    DISCONNECT, PINGREQ, Wire, connect, payloads, puback, pubcomp, publish, publish1, publish2,
+    pubrec, pubrel, suback, subscribe, unsubscribe,
 };
 
 fn message(name: &str, payload: &str, qos: u8) -> Message {
@@ -84,15 +84,22 @@ fn a_flood_of_qos_0_displaces_nothing_else() {
 
 #[test]
 fn max_queued_bytes_wait_and_one_more_is_dropped() {
-    // Topic and payload count: 4 bytes each.
-    for (max, kept) in [(8, 2), (7, 1), (9, 2), (12, 3), (3, 0)] {
+    // Topic and payload count: 4 bytes each. One message always has room.
+    for (max, kept) in [(8, 2), (7, 1), (9, 2), (12, 3), (3, 1), (0, 1)] {
         for qos in 0..=2 {
             let (mut bench, a) = with_stalled(|config| config.session.max_queued_bytes = max);
             for payload in ["aaa", "bbb", "ccc"] {
                 bench.publish(message("t", payload, qos));
             }
             bench.resume(a);
-            assert_eq!(payloads(&bench.received(a)).len(), kept, "{max} bytes, QoS {qos}");
+            let mut received = payloads(&bench.received(a)).len();
+            // As many bytes may be unfinished: the others wait for them.
+            for id in 1..=3 {
+                bench.send(a, if qos == 1 { puback(id) } else { pubrec(id) });
+                bench.send(a, if qos == 2 { pubcomp(id) } else { PINGREQ.wire() });
+                received += payloads(&bench.received(a)).len();
+            }
+            assert_eq!(received, kept, "{max} bytes, QoS {qos}");
             assert_eq!(bench.broker.statistics().publish_dropped, 3 - kept as u64);
         }
     }
@@ -187,6 +194,8 @@ fn beyond_max_unsent_bytes_of_answers_the_next_packet_closes_if_it_is_not_discon
             if last == PINGREQ {
                 bench.is_closed(a, ClientFault::AnswersNotTaken);
             } else {
+                bench.resume(a);
+                bench.got(a, [0xD0, 0].repeat(answered));
                 bench.is_closed(a, CloseReason::Disconnected);
             }
         }

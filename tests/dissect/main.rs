@@ -12,5 +12,6 @@ mod captures;
 mod files;
 mod hex;
 mod json;
+mod ladder;
 mod run;
 mod wire;

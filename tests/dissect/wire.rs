@@ -14,6 +14,7 @@ pub(crate) struct Segment {
     client_port: u16,
     server_port: u16,
     sequence: u32,
+    acknowledgement: u32,
     flags: u8,
     data: Vec<u8>,
 }
@@ -32,12 +33,24 @@ fn segment(sender: Sender, sequence: u32, data: &str) -> Segment {
     let digits: Vec<char> = data.chars().filter(|digit| !digit.is_whitespace()).collect();
     let bytes = digits.chunks(2).map(|pair| pair.iter().collect::<String>());
     let data = bytes.map(|byte| u8::from_str_radix(&byte, 16).unwrap()).collect();
-    Segment { sender, client_port: 40000, server_port: 1883, sequence, flags: ACK, data }
+    Segment {
+        sender,
+        client_port: 40000,
+        server_port: 1883,
+        sequence,
+        acknowledgement: 0,
+        flags: ACK,
+        data,
+    }
 }
 
 impl Segment {
     pub(crate) fn flags(self, flags: u8) -> Segment {
         Segment { flags, ..self }
+    }
+
+    pub(crate) fn acknowledging(self, acknowledgement: u32) -> Segment {
+        Segment { acknowledgement, ..self }
     }
 
     pub(crate) fn ports(self, client_port: u16, server_port: u16) -> Segment {
@@ -53,7 +66,7 @@ impl Segment {
         bytes.extend(source.to_be_bytes());
         bytes.extend(destination.to_be_bytes());
         bytes.extend(self.sequence.to_be_bytes());
-        bytes.extend([0; 4]);
+        bytes.extend(self.acknowledgement.to_be_bytes());
         bytes.extend([0x50, self.flags, 0xFF, 0xFF, 0, 0, 0, 0]);
         bytes.extend(&self.data);
         bytes

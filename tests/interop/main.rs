@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod applications;
 mod broker;
 mod broker_access;
 mod broker_crowd;
@@ -16,6 +17,7 @@ mod broker_mqttjs;
 mod broker_paho;
 mod broker_process;
 mod dissection;
+mod lab;
 mod mosquitto;
 mod mosquitto_client;
 mod mosquitto_programs;

@@ -237,6 +237,9 @@ impl Model {
         let last_received = self.now;
         let buffer = Vec::new();
         session.assigned = assigned;
+        if denied && !session.denied {
+            session.forget_denied();
+        }
         session.denied = denied;
         session.expires = None;
         session.link = Some(Link { connection, hello, buffer, control, resend, last_received });
@@ -285,7 +288,17 @@ impl Model {
         let is_raw = client_id.starts_with('w') || client_id.starts_with("auto-");
         assert!(is_raw || why != Why::Fault, "{client_id} is closed for a fault");
         let session = self.sessions.get_mut(&client_id).unwrap();
-        let link = session.link.take().unwrap();
+        let mut link = session.link.take().unwrap();
+        let farewell = link.control.drain(..).collect::<Vec<_>>().concat();
+        let link_is_full = farewell.len() > self.config.session.max_unsent_bytes;
+        let answered = match why {
+            Why::Fault => !link_is_full,
+            Why::Reason(why) => matches!(why, CloseReason::Disconnected | CloseReason::Requested),
+        };
+        if answered && !farewell.is_empty() {
+            let deadline = self.now + self.config.close_timeout;
+            self.connections.insert(connection, State::Closing { farewell, deadline });
+        }
         let denied = session.denied;
         self.counts.connected -= 1;
         self.counts.faults += u64::from(why == Why::Fault);
@@ -445,6 +458,25 @@ impl Model {
 }
 
 impl Session {
+    /// What waits under topics that may not be received any more is dropped.
+    fn forget_denied(&mut self) {
+        let is_denied = |entry: &Entry| match entry {
+            Entry::Message(message, _) => message.topic.name().as_str().starts_with("deny/"),
+            Entry::Retained(_) => false,
+        };
+        let owed = &mut self.owed;
+        self.queue.retain(|entry| {
+            let Entry::Message(message, _) = entry else {
+                return true;
+            };
+            let kept = !is_denied(entry);
+            if !kept {
+                owed.retain(|(payload, _)| *payload != message.payload);
+            }
+            kept
+        });
+    }
+
     /// Messages at QoS 1 and 2 share the limit among themselves; one at QoS 0 with all.
     fn has_room(&self, message: &Arc<Message>, qos: QoS, config: &BrokerConfig) -> bool {
         let waiting = self.queue.iter().filter_map(|entry| match entry {
@@ -454,8 +486,9 @@ impl Session {
             Entry::Retained(_) => None,
         });
         let sizes: Vec<_> = waiting.collect();
-        sizes.len() < config.session.max_queued_messages
-            && sizes.iter().sum::<usize>() + size(message) <= config.session.max_queued_bytes
+        sizes.is_empty()
+            || sizes.len() < config.session.max_queued_messages
+                && sizes.iter().sum::<usize>() + size(message) <= config.session.max_queued_bytes
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mqtt_sansio::{ConnectionId, Frame, MAXIMUM_PACKET_SIZE, Message, Packet, QoS, Version};
 
 use crate::log::words;
-use crate::model::{Entry, Flight, Model, Session, State, levels};
+use crate::model::{Entry, Flight, Model, Session, State, levels, size};
 use crate::wire::{publish, pubrel};
 
 /// What is to be sent next.
@@ -80,6 +80,9 @@ impl Model {
 
     fn answered(&mut self, connection: ConnectionId) {
         match self.connections.get_mut(&connection) {
+            Some(State::Closing { farewell, .. }) if frames(farewell).len() > 1 => {
+                farewell.drain(..frames(farewell)[0].len());
+            }
             Some(state @ State::Closing { .. }) => *state = State::Closed,
             _ => {
                 self.session_of(connection).link.as_mut().unwrap().control.pop_front();
@@ -111,7 +114,9 @@ impl Model {
     /// nothing to send any more.
     fn next_packet(&mut self, connection: ConnectionId, pull: bool) -> Option<Next> {
         let client_id = match self.connections.get(&connection)? {
-            State::Closing { farewell, .. } => return Some(Next::Answer(farewell.clone())),
+            State::Closing { farewell, .. } => {
+                return frames(farewell).into_iter().next().map(Next::Answer);
+            }
             State::Session(client_id) => client_id.clone(),
             State::Handshake { .. } | State::Closed => return None,
         };
@@ -127,13 +132,20 @@ impl Model {
             link.resend.pop_front();
         }
         let window = usize::from(self.config.session.max_inflight_messages.max(1));
-        let is_open = session.inflight.len() < window;
+        let unfinished = session.inflight.len();
+        let bytes: usize = session.inflight.iter().map(|flight| size(&flight.message)).sum();
+        let most = self.config.session.max_queued_bytes;
+        let is_open = |size: usize| unfinished == 0 || unfinished < window && bytes + size <= most;
         let mut passed = 0;
         let mut next = None;
         let denied = session.denied;
         let queue = std::mem::take(&mut session.queue);
         for entry in &queue {
-            if entry.qos() != QoS::AtMostOnce && !is_open {
+            let size = match entry {
+                Entry::Message(message, _) => size(message),
+                Entry::Retained(_) => 0,
+            };
+            if entry.qos() != QoS::AtMostOnce && !is_open(size) {
                 break;
             }
             next = match entry {
@@ -164,6 +176,16 @@ impl Flight {
             false => publish(&self.message, self.qos, self.retain, true, self.id),
         }
     }
+}
+
+/// The packets that bytes hold.
+fn frames(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    while let Ok(Some((frame, rest))) = Frame::parse(bytes, MAXIMUM_PACKET_SIZE) {
+        frames.push(frame.as_bytes().to_vec());
+        bytes = rest;
+    }
+    frames
 }
 
 /// That of a PUBLISH; 0 where it has none.

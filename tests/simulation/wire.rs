@@ -285,7 +285,13 @@ impl Model {
     fn subscribe_retained(&mut self, client_id: &str, filter: &str, qos: QoS) {
         let filter = filter.to_owned();
         let cursor = Cursor { filter, qos, after: None, last: self.numbers.retained };
-        if self.next_retained(&cursor, false, &VecDeque::new()).is_none() {
+        // What a wildcard finds is looked for only when it can be sent.
+        let may_be = if cursor.filter.contains(['+', '#']) {
+            !self.retained.is_empty()
+        } else {
+            self.next_retained(&cursor, false, &VecDeque::new()).is_some()
+        };
+        if !may_be {
             return;
         }
         let session = self.sessions.get_mut(client_id).unwrap();
