@@ -156,9 +156,10 @@ impl Load {
             while granted < chunk.len() {
                 for (client, event) in self.turn()? {
                     match event {
-                        ClientEvent::Subscribed { outcome: RequestOutcome::Answered(codes), .. }
-                            if codes.iter().all(|code| *code as u8 == qos as u8) =>
-                        {
+                        ClientEvent::Subscribed {
+                            outcome: RequestOutcome::Answered(codes),
+                            ..
+                        } if codes.iter().all(|code| *code as u8 == qos as u8) => {
                             granted += 1;
                         }
                         other => return Err(format!("client {client}: {other:?}")),

@@ -168,7 +168,10 @@ fn connects(load: &mut Load, count: usize) -> Result<u64, String> {
         for (client, event) in load.turn()? {
             match event {
                 ClientEvent::Connected { .. } => load.disconnect(client),
-                ClientEvent::Disconnected { reason: mqtt_sansio::DisconnectReason::Requested, .. } => {
+                ClientEvent::Disconnected {
+                    reason: mqtt_sansio::DisconnectReason::Requested,
+                    ..
+                } => {
                     ended += 1;
                     if begun < count {
                         begun += 1;
