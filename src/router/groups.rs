@@ -154,7 +154,7 @@ impl Groups {
         let (had, to_come) = members.split_at_checked(turn)?;
         let in_turn = (turn + 1..).zip(to_come).chain((1..).zip(had));
         for (turn, entry) in in_turn {
-            if is_able(SubscriberId(entry.subscriber)) {
+            if is_able(entry.found.subscriber) {
                 group.turn = number(turn);
                 return Some(Member::from(entry));
             }
@@ -194,10 +194,10 @@ impl Groups {
 impl From<&Entry> for Member {
     fn from(entry: &Entry) -> Member {
         Member {
-            subscriber: SubscriberId(entry.subscriber),
-            qos: entry.options.qos(),
-            retain_as_published: entry.options.retain_as_published(),
-            identifier: SubscriptionIdentifier::new(entry.options.identifier()),
+            subscriber: entry.found.subscriber,
+            qos: entry.found.options.qos(),
+            retain_as_published: entry.found.options.retain_as_published(),
+            identifier: SubscriptionIdentifier::new(entry.found.options.identifier()),
         }
     }
 }
@@ -353,7 +353,7 @@ mod tests {
         (0..5).for_each(|subscriber| assert!(!subscribe(&mut router, subscriber, "$share/g/t", 0)));
         let group = group(&mut router, "t");
         let all = [0, 1, 2, 3, 4, 5];
-        let mut turns = |router: &mut Router, count: usize| {
+        let turns = |router: &mut Router, count: usize| {
             let mut had: Vec<_> =
                 (0..count).map(|_| next(router, group, &all).unwrap().0).collect();
             had.sort_unstable();
