@@ -245,9 +245,10 @@ mod tests {
 
     /// The group of a topic that nobody else gets.
     fn group(router: &mut Router, topic: &str) -> GroupId {
-        match matched(router, topic) {
-            (found, groups) if found.is_empty() && groups.len() == 1 => groups[0],
-            other => unreachable!("{topic}: {other:?}"),
+        let (found, groups) = matched(router, topic);
+        match (&found[..], &groups[..]) {
+            ([], [group]) => *group,
+            _ => unreachable!("{topic}: {found:?} {groups:?}"),
         }
     }
 

@@ -71,7 +71,7 @@ impl Matches {
         self.found.is_empty() && self.groups.is_empty()
     }
 
-    /// The identifiers of the subscriptions that brought one of these matches, in no particular order; one
+    /// The identifiers of the subscriptions that brought one of these matches in no particular order; one
     /// that several of them have is there as often. [MQTT-3.3.4-3] [MQTT-3.3.4-4]
     #[must_use]
     pub fn identifiers(&self, found: &Match) -> Identifiers<'_> {

@@ -265,11 +265,21 @@ impl Subscriptions {
             }
             return;
         }
+        match publisher {
+            None => self.merge::<false>(SubscriberId::MAX, matches),
+            Some(publisher) => self.merge::<true>(publisher, matches),
+        }
+    }
+
+    /// Adds the subscribers of all hits, each once. Where there may be No Local, the subscriptions of the
+    /// publisher are left out one by one. [MQTT-3.8.3-3]
+    #[inline(never)]
+    fn merge<const NO_LOCAL: bool>(&mut self, publisher: SubscriberId, matches: &mut Matches) {
         let Matches { found, links, .. } = matches;
         for node in &self.hits {
             for Entry { found: new, .. } in self.tree.subscribers(*node) {
-                if new.options.no_local() && publisher == Some(new.subscriber) {
-                    continue; // [MQTT-3.8.3-3]
+                if NO_LOCAL && new.options.no_local() && new.subscriber == publisher {
+                    continue;
                 }
                 let Some(position) = self.positions.get_mut(new.subscriber.0 as usize) else {
                     continue;
