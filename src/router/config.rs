@@ -21,7 +21,7 @@ pub struct RouterConfig {
     /// each level that no other filter shares takes about 80 bytes, and 50 ns of a publish that gets as far as
     /// there, so that many deep filters which mix `+` and names are dear. Topics may have any number: those below the deepest filter are not looked at.
     pub max_topic_levels: usize,
-    /// How many subscriptions one subscriber may have; a new one beyond is refused, a replacement never.
+    /// How many subscriptions one subscriber may have, shared ones too; a new one beyond is refused, a replacement never.
     /// Default 1,000: clients have tens, and it bounds what one of them can take.
     pub max_subscriptions: usize,
     /// How many retained messages are kept; a new topic beyond is refused. Default 100,000: one for each

@@ -154,7 +154,7 @@ impl Groups {
         let (had, to_come) = members.split_at_checked(turn)?;
         let in_turn = (turn + 1..).zip(to_come).chain((1..).zip(had));
         for (turn, entry) in in_turn {
-            if is_able(SubscriberId(entry.subscriber)) {
+            if is_able(entry.found.subscriber) {
                 group.turn = number(turn);
                 return Some(Member::from(entry));
             }
@@ -194,10 +194,267 @@ impl Groups {
 impl From<&Entry> for Member {
     fn from(entry: &Entry) -> Member {
         Member {
-            subscriber: SubscriberId(entry.subscriber),
-            qos: entry.options.qos(),
-            retain_as_published: entry.options.retain_as_published(),
-            identifier: SubscriptionIdentifier::new(entry.options.identifier()),
+            subscriber: entry.found.subscriber,
+            qos: entry.found.options.qos(),
+            retain_as_published: entry.found.options.retain_as_published(),
+            identifier: SubscriptionIdentifier::new(entry.found.options.identifier()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "filters and topics that are valid by construction")]
+mod tests {
+    use super::*;
+    use crate::packet::Subscription;
+    use crate::router::{Matches, Router, RouterConfig, SubscribeError};
+    use crate::topic::{TopicFilter, TopicName};
+    use crate::version::Version;
+
+    fn router() -> Router {
+        Router::new(RouterConfig::default())
+    }
+
+    fn try_subscribe(
+        router: &mut Router,
+        subscriber: u32,
+        filter: &str,
+        qos: u8,
+    ) -> Result<bool, SubscribeError> {
+        let filter = TopicFilter::new(filter).unwrap();
+        let subscription = Subscription::new(filter, QoS::try_from(qos).unwrap());
+        router.subscribe(SubscriberId(subscriber), Version::V5_0, &subscription, None)
+    }
+
+    fn subscribe(router: &mut Router, subscriber: u32, filter: &str, qos: u8) -> bool {
+        try_subscribe(router, subscriber, filter, qos).unwrap()
+    }
+
+    fn unsubscribe(router: &mut Router, subscriber: u32, filter: &str) -> bool {
+        let filter = TopicFilter::new(filter).unwrap();
+        router.unsubscribe(SubscriberId(subscriber), Version::V5_0, filter)
+    }
+
+    /// Who gets it by itself, and the groups.
+    fn matched(router: &mut Router, topic: &str) -> (Vec<(u32, u8)>, Vec<GroupId>) {
+        let mut matches = Matches::new();
+        router.matches(TopicName::new(topic).unwrap(), None, &mut matches);
+        let found = matches.iter().map(|found| (found.subscriber.0, found.qos().into()));
+        (found.collect(), matches.groups)
+    }
+
+    /// The group of a topic that nobody else gets.
+    fn group(router: &mut Router, topic: &str) -> GroupId {
+        let (found, groups) = matched(router, topic);
+        match (&found[..], &groups[..]) {
+            ([], [group]) => *group,
+            _ => unreachable!("{topic}: {found:?} {groups:?}"),
+        }
+    }
+
+    fn next(router: &mut Router, group: GroupId, able: &[u32]) -> Option<(u32, u8)> {
+        let member = router.next_member(group, |subscriber| able.contains(&subscriber.0))?;
+        Some((member.subscriber.0, member.qos.into()))
+    }
+
+    #[test]
+    fn only_the_filter_after_the_share_name_is_matched() {
+        let mut router = router();
+        subscribe(&mut router, 1, "$share/c//finance", 0);
+        assert_eq!(matched(&mut router, "/finance").1.len(), 1);
+        for topic in ["finance", "c//finance", "$share/c//finance", "c", "/finance/x", "/"] {
+            assert_eq!(matched(&mut router, topic), (Vec::new(), Vec::new()), "{topic}");
+        }
+        subscribe(&mut router, 1, "$share/c/#", 0);
+        assert_eq!(matched(&mut router, "/finance").1.len(), 2);
+        assert_eq!(matched(&mut router, "x").1.len(), 1);
+        assert_eq!(matched(&mut router, "$x").1.len(), 0);
+    }
+
+    #[test]
+    fn mqtt_4_8_2_3_each_member_has_its_own_qos_and_identifier() {
+        let mut router = router();
+        let filter = TopicFilter::new("$share/g/t").unwrap();
+        for (subscriber, qos, number) in [(1, 0, 0), (2, 1, 5), (3, 2, 6)] {
+            let subscription = Subscription {
+                retain_as_published: subscriber == 2,
+                no_local: true, // means nothing here
+                ..Subscription::new(filter, QoS::try_from(qos).unwrap())
+            };
+            let identifier = SubscriptionIdentifier::new(number);
+            let subscriber = SubscriberId(subscriber);
+            router.subscribe(subscriber, Version::V5_0, &subscription, identifier).unwrap();
+        }
+        let group = group(&mut router, "t");
+        let expected =
+            [(1, QoS::AtMostOnce, 0), (2, QoS::AtLeastOnce, 5), (3, QoS::ExactlyOnce, 6)];
+        let expected = expected.map(|(subscriber, qos, number)| Member {
+            subscriber: SubscriberId(subscriber),
+            qos,
+            retain_as_published: subscriber == 2,
+            identifier: SubscriptionIdentifier::new(number),
+        });
+        assert!(router.members(group).eq(expected));
+        for member in expected {
+            assert_eq!(router.next_member(group, |_| true), Some(member));
+        }
+        let mut matches = Matches::new();
+        router.matches(TopicName::new("t").unwrap(), Some(SubscriberId(2)), &mut matches);
+        assert_eq!(matches.groups(), [group]);
+    }
+
+    #[test]
+    fn one_subscriber_gets_a_message_by_itself_and_in_each_of_its_groups() {
+        let mut router = router();
+        for (filter, qos) in [("t", 0), ("$share/g/t", 1), ("$share/h/t", 2), ("$share/g/+", 2)] {
+            assert!(!subscribe(&mut router, 1, filter, qos));
+        }
+        let (found, groups) = matched(&mut router, "t");
+        assert_eq!(found, [(1, 0)]);
+        let mut members: Vec<_> = groups.iter().map(|g| next(&mut router, *g, &[1])).collect();
+        members.sort_unstable();
+        assert_eq!(members, [Some((1, 1)), Some((1, 2)), Some((1, 2))]);
+        assert_eq!((router.subscriptions(), router.shared_subscriptions()), (4, 3));
+        assert_eq!(router.groups(), 3);
+        router.check_invariants();
+    }
+
+    #[test]
+    fn messages_are_shared_evenly_one_after_the_other() {
+        let mut router = router();
+        (0..7).for_each(|subscriber| assert!(!subscribe(&mut router, subscriber, "$share/g/t", 1)));
+        let group = group(&mut router, "t");
+        let all: Vec<u32> = (0..7).collect();
+        for message in 0..7 * 100 {
+            assert_eq!(next(&mut router, group, &all), Some((message % 7, 1)), "message {message}");
+        }
+    }
+
+    #[test]
+    fn members_that_are_not_able_are_passed_over() {
+        let mut router = router();
+        (0..4).for_each(|subscriber| assert!(!subscribe(&mut router, subscriber, "$share/g/t", 0)));
+        let group = group(&mut router, "t");
+        assert_eq!(next(&mut router, group, &[1, 2]), Some((1, 0)));
+        assert_eq!(next(&mut router, group, &[0, 1]), Some((0, 0)));
+        assert_eq!(next(&mut router, group, &[0]), Some((0, 0)));
+        assert_eq!(next(&mut router, group, &[]), None);
+        assert_eq!(next(&mut router, group, &[0, 1, 2, 3]), Some((1, 0)));
+        let mut asked = Vec::new();
+        router.next_member(group, |subscriber| {
+            asked.push(subscriber.0);
+            false
+        });
+        assert_eq!(asked, [2, 3, 0, 1]);
+    }
+
+    #[test]
+    fn the_turns_of_the_others_stay_when_a_member_leaves() {
+        let mut router = router();
+        (0..5).for_each(|subscriber| assert!(!subscribe(&mut router, subscriber, "$share/g/t", 0)));
+        let group = group(&mut router, "t");
+        let all = [0, 1, 2, 3, 4, 5];
+        let turns = |router: &mut Router, count: usize| {
+            let mut had: Vec<_> =
+                (0..count).map(|_| next(router, group, &all).unwrap().0).collect();
+            had.sort_unstable();
+            router.check_invariants();
+            had
+        };
+        assert_eq!(turns(&mut router, 3), [0, 1, 2]);
+        assert!(unsubscribe(&mut router, 0, "$share/g/t"));
+        assert_eq!(turns(&mut router, 2), [3, 4]);
+        assert_eq!(turns(&mut router, 4), [1, 2, 3, 4]);
+        assert_eq!(turns(&mut router, 1).len(), 1);
+        router.remove_subscriber(SubscriberId(4));
+        assert!(!subscribe(&mut router, 5, "$share/g/t", 0));
+        assert!(subscribe(&mut router, 1, "$share/g/t", 0)); // a replacement is no second turn
+        let rest = turns(&mut router, 3);
+        assert!(rest.contains(&5), "{rest:?}");
+        assert_eq!(turns(&mut router, 4), [1, 2, 3, 5]);
+    }
+
+    #[test]
+    fn a_group_that_has_ended_is_not_found_again() {
+        let mut router = router();
+        subscribe(&mut router, 1, "$share/g/t", 0);
+        let old = group(&mut router, "t");
+        subscribe(&mut router, 2, "$share/g/t", 0);
+        assert!(unsubscribe(&mut router, 1, "$share/g/t"));
+        assert_eq!(group(&mut router, "t"), old);
+        router.remove_subscriber(SubscriberId(2));
+        assert_eq!(matched(&mut router, "t"), (Vec::new(), Vec::new()));
+        assert_eq!(next(&mut router, old, &[1, 2]), None);
+        subscribe(&mut router, 2, "$share/g/t", 0);
+        let new = group(&mut router, "t");
+        assert_ne!(new, old);
+        assert_eq!(next(&mut router, old, &[1, 2]), None);
+        assert_eq!(router.members(old).count(), 0);
+        assert_eq!(next(&mut router, new, &[1, 2]), Some((2, 0)));
+        assert_eq!(router.members(new).count(), 1);
+    }
+
+    #[test]
+    fn unsubscribe_takes_the_same_name_and_filter_only() {
+        let mut router = router();
+        subscribe(&mut router, 1, "$share/g/t", 0);
+        for filter in ["t", "$share/h/t", "$share/g/u", "$share/g/t/#", "$share/g", "$share//t"] {
+            assert!(!unsubscribe(&mut router, 1, filter), "{filter}");
+        }
+        let filter = TopicFilter::new("$share/g/t").unwrap();
+        assert!(!router.unsubscribe(SubscriberId(1), Version::V3_1_1, filter));
+        assert!(!unsubscribe(&mut router, 2, "$share/g/t"));
+        subscribe(&mut router, 1, "t", 1);
+        assert!(unsubscribe(&mut router, 1, "$share/g/t"));
+        assert_eq!(matched(&mut router, "t"), (Vec::from([(1, 1)]), Vec::new()));
+        router.check_invariants();
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_shared_is_refused_in_5_only() {
+        let mut router = router();
+        for filter in ["$share/g", "$share/g/", "$share//t", "$share/+/t"] {
+            let refused = try_subscribe(&mut router, 1, filter, 0);
+            assert_eq!(refused, Err(SubscribeError::InvalidShare), "{filter}");
+        }
+        let filter = TopicFilter::new("$share/+/t").unwrap();
+        let subscription = Subscription::new(filter, QoS::AtMostOnce);
+        let subscribed = router.subscribe(SubscriberId(1), Version::V3_1_1, &subscription, None);
+        assert_eq!(subscribed, Ok(false));
+        assert_eq!(matched(&mut router, "$share/x/t"), (Vec::from([(1, 0)]), Vec::new()));
+        assert!(!subscribe(&mut router, 1, "$SHARE/g", 0));
+    }
+
+    #[test]
+    fn limits_count_shared_subscriptions_and_the_levels_of_their_filters() {
+        let config =
+            RouterConfig { max_subscriptions: 2, max_topic_levels: 2, ..RouterConfig::default() };
+        let mut router = Router::new(config);
+        let refused = try_subscribe(&mut router, 1, "$share/g/a/b/c", 0);
+        assert_eq!(refused, Err(SubscribeError::TooManyLevels));
+        subscribe(&mut router, 1, "$share/g/a/b", 0);
+        subscribe(&mut router, 1, "a", 0);
+        let refused = try_subscribe(&mut router, 1, "$share/h/a/b", 0);
+        assert_eq!(refused, Err(SubscribeError::TooManySubscriptions));
+        assert_eq!((router.subscriptions_of(SubscriberId(1)), router.groups()), (2, 1));
+        assert!(subscribe(&mut router, 1, "$share/g/a/b", 2));
+        assert_eq!(matched(&mut router, "a/b").1.len(), 1);
+        router.check_invariants();
+    }
+
+    #[test]
+    fn groups_that_come_and_go_leave_nothing() {
+        let mut router = router();
+        let filters =
+            ["$share/g/t", "$share/h/t", "$share/g/t/#", "t/u", "$share/i/t", "$share/g/#"];
+        for round in 0..100 {
+            for (i, filter) in (round..).zip(filters) {
+                subscribe(&mut router, i % 4, filter, 0);
+            }
+            assert_eq!(matched(&mut router, "t").1.len(), 5, "round {round}");
+            (0..4).for_each(|subscriber| router.remove_subscriber(SubscriberId(subscriber)));
+            router.check_invariants();
+            assert_eq!((router.subscriptions(), router.groups()), (0, 0), "round {round}");
         }
     }
 }

@@ -23,7 +23,8 @@ pub struct Matches {
 pub struct Match {
     /// Who.
     pub subscriber: SubscriberId,
-    options: Options,
+    /// No Local is left in it where there are no links.
+    pub(super) options: Options,
 }
 
 /// The subscription identifiers that a message is sent with; from [`Matches::identifiers`].
@@ -70,15 +71,13 @@ impl Matches {
         self.found.is_empty() && self.groups.is_empty()
     }
 
-    /// The identifiers of the subscriptions that brought one of these matches, in no particular order; one
+    /// The identifiers of the subscriptions that brought one of these matches in no particular order; one
     /// that several of them have is there as often. [MQTT-3.3.4-3] [MQTT-3.3.4-4]
     #[must_use]
     pub fn identifiers(&self, found: &Match) -> Identifiers<'_> {
-        let next = match found.options.list() {
-            Some(place) => self.links.get(place as usize).copied(),
-            None => Some(Link { identifier: found.options.identifier(), next: None }),
-        };
-        Identifiers { links: &self.links, next }
+        let list = found.options.list().and_then(|place| self.links.get(place as usize));
+        let one = Link { identifier: found.options.identifier(), next: None };
+        Identifiers { links: &self.links, next: Some(*list.unwrap_or(&one)) }
     }
 
     pub(super) fn clear(&mut self) {
@@ -91,7 +90,13 @@ impl Matches {
 impl Match {
     #[inline]
     pub(super) fn new(subscriber: u32, options: Options) -> Match {
-        Match { subscriber: SubscriberId(subscriber), options: options.without_no_local() }
+        Match { subscriber: SubscriberId(subscriber), options }
+    }
+
+    /// Others are to be merged into it: there may be a list of identifiers.
+    #[inline]
+    pub(super) fn for_merging(self) -> Match {
+        Match { options: self.options.without_no_local(), ..self }
     }
 
     /// The QoS that was granted: the highest of its subscriptions that match. [MQTT-3.3.4-2]
@@ -112,7 +117,19 @@ impl Match {
     /// Adds another subscription of the subscriber.
     #[inline]
     pub(super) fn merge(&mut self, other: Options, links: &mut Vec<Link>) {
+        if !other.is_plain() {
+            self.merge_options(other, links);
+        } else if self.options.is_below(other) {
+            self.options = self.options.raised(other);
+        }
+    }
+
+    #[inline(never)]
+    fn merge_options(&mut self, other: Options, links: &mut Vec<Link>) {
         self.options = self.options.raised(other);
+        if other.retain_as_published() {
+            self.options = self.options.with_retain_as_published();
+        }
         if other.identifier() != 0 {
             self.add_identifier(other.identifier(), links);
         }

@@ -77,10 +77,25 @@ impl Options {
         Options(self.0 & !NUMBER | FLAG | place & NUMBER)
     }
 
-    /// The higher QoS of both, and RETAIN as published where either wants it; the rest is its own.
+    /// Whether there is nothing but a QoS, as before 5.0.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        self.0 & !QOS == 0
+    }
+
+    /// Whether the QoS is lower than that of plain ones.
+    #[inline]
+    pub(super) fn is_below(self, plain: Options) -> bool {
+        self.0 < plain.0 // the QoS is in the highest bits
+    }
+
+    /// With the higher QoS of both.
     #[inline]
     pub(super) fn raised(self, other: Options) -> Options {
-        let qos = (self.0 & QOS).max(other.0 & QOS);
-        Options(self.0 & !QOS | qos | other.0 & RETAIN_AS_PUBLISHED)
+        Options(self.0 & !QOS | (self.0 & QOS).max(other.0 & QOS))
+    }
+
+    pub(super) fn with_retain_as_published(self) -> Options {
+        Options(self.0 | RETAIN_AS_PUBLISHED)
     }
 }

@@ -86,9 +86,9 @@ impl Subscriptions {
         }
         if let Some((node, position)) = self.find(subscriber.0, path) {
             if let Some(entry) = self.tree.subscribers_mut(node).get_mut(position) {
-                self.no_local -= usize::from(entry.options.no_local());
+                self.no_local -= usize::from(entry.found.options.no_local());
                 self.no_local += usize::from(options.no_local());
-                entry.options = options;
+                entry.found.options = options;
             }
             return Ok(true);
         }
@@ -125,7 +125,7 @@ impl Subscriptions {
         }
         let (slot, position) = (number(places.len()), number(entries.len()));
         places.push(Place { node, position });
-        entries.push(Entry { subscriber, slot, options });
+        entries.push(Entry { found: Match::new(subscriber, options), slot });
         self.len += 1;
         self.no_local += usize::from(options.no_local());
     }
@@ -182,7 +182,7 @@ impl Subscriptions {
             entries.shrink_to(entries.len() * 2);
         }
         self.len -= 1;
-        self.no_local -= usize::from(removed.options.no_local());
+        self.no_local -= usize::from(removed.found.options.no_local());
         removed
     }
 
@@ -192,7 +192,7 @@ impl Subscriptions {
         let Some(moved) = self.tree.subscribers(node).get(position) else {
             return;
         };
-        let places = self.subscribers.get_mut(moved.subscriber as usize);
+        let places = self.subscribers.get_mut(moved.found.subscriber.0 as usize);
         if let Some(place) = places.and_then(|places| places.get_mut(moved.slot as usize)) {
             place.position = number(position);
         }
@@ -214,7 +214,7 @@ impl Subscriptions {
         if places.len() < entries.len() {
             places.iter().find(|place| place.node == node).map(|place| place.position as usize)
         } else {
-            entries.iter().position(|entry| entry.subscriber == subscriber)
+            entries.iter().position(|entry| entry.found.subscriber.0 == subscriber)
         }
     }
 
@@ -235,8 +235,9 @@ impl Subscriptions {
             assert!(places.len() <= self.max_subscriptions, "more subscriptions than may be");
             for (slot, place) in places.iter().enumerate() {
                 let entry = self.tree.subscribers(place.node).get(place.position as usize);
-                no_local += entry.map_or(0, |entry| usize::from(entry.options.no_local()));
-                let other = entry.map(|entry| (entry.subscriber as usize, entry.slot as usize));
+                no_local += entry.map_or(0, |entry| usize::from(entry.found.options.no_local()));
+                let other =
+                    entry.map(|entry| (entry.found.subscriber.0 as usize, entry.slot as usize));
                 assert_eq!(other, Some((subscriber, slot)), "the two ends of a subscription");
             }
         }
@@ -254,51 +255,64 @@ impl Subscriptions {
         let shares = !self.groups.is_empty();
         self.tree.hits(topic, shares, &mut self.hits);
         if shares {
-            for node in &self.hits {
-                self.groups.matches(&self.tree, *node, &mut matches.groups);
-            }
+            self.match_groups(matches);
         }
-        let publisher = publisher.filter(|_| self.no_local > 0);
+        let publisher = if self.no_local > 0 { publisher } else { None };
         if let [node] = *self.hits {
-            let entries = self.tree.subscribers(node).iter();
-            matches.found.extend(entries.map(Match::from));
-            if let Some(position) = publisher.and_then(|own| self.no_local(own.0, node)) {
-                matches.found.remove(position);
+            matches.found.extend(self.tree.subscribers(node).iter().map(|entry| entry.found));
+            if let Some(publisher) = publisher {
+                self.leave_out(publisher, node, matches);
             }
             return;
         }
-        self.merge(publisher, matches);
+        match publisher {
+            None => self.merge::<false>(SubscriberId::MAX, matches),
+            Some(publisher) => self.merge::<true>(publisher, matches),
+        }
     }
 
-    /// Where the publisher stands in the list of a node, if that is a subscription with No Local.
-    fn no_local(&self, publisher: u32, node: NodeId) -> Option<usize> {
-        let position = self.position(publisher, node)?;
-        let entry = self.tree.subscribers(node).get(position)?;
-        entry.options.no_local().then_some(position)
-    }
-
-    /// Adds the subscribers of all hits, each once.
-    fn merge(&mut self, publisher: Option<SubscriberId>, matches: &mut Matches) {
+    /// Adds the subscribers of all hits, each once. Where there may be No Local, the subscriptions of the
+    /// publisher are left out one by one. [MQTT-3.8.3-3]
+    #[inline(never)]
+    fn merge<const NO_LOCAL: bool>(&mut self, publisher: SubscriberId, matches: &mut Matches) {
         let Matches { found, links, .. } = matches;
-        let publisher = publisher.map_or(u32::MAX, |own| own.0);
         for node in &self.hits {
-            for entry in self.tree.subscribers(*node) {
-                if entry.options.no_local() && entry.subscriber == publisher {
-                    continue; // [MQTT-3.8.3-3]
+            for Entry { found: new, .. } in self.tree.subscribers(*node) {
+                if NO_LOCAL && new.options.no_local() && new.subscriber == publisher {
+                    continue;
                 }
-                let Some(position) = self.positions.get_mut(entry.subscriber as usize) else {
+                let Some(position) = self.positions.get_mut(new.subscriber.0 as usize) else {
                     continue;
                 };
                 match found.get_mut(*position as usize) {
-                    Some(earlier) if earlier.subscriber.0 == entry.subscriber => {
-                        earlier.merge(entry.options, links);
+                    Some(earlier) if earlier.subscriber == new.subscriber => {
+                        earlier.merge(new.options, links);
                     }
                     _ => {
                         *position = number(found.len());
-                        found.push(Match::from(entry));
+                        found.push(new.for_merging());
                     }
                 }
             }
+        }
+    }
+
+    /// Adds the groups that share the filters of the hits.
+    #[inline(never)]
+    fn match_groups(&self, matches: &mut Matches) {
+        for node in &self.hits {
+            self.groups.matches(&self.tree, *node, &mut matches.groups);
+        }
+    }
+
+    /// Takes the publisher out of the matches, which are those of one node, if that is a subscription with
+    /// No Local. [MQTT-3.8.3-3]
+    #[inline(never)]
+    fn leave_out(&self, publisher: SubscriberId, node: NodeId, matches: &mut Matches) {
+        let position = self.position(publisher.0, node);
+        let own = position.and_then(|position| Some((position, matches.found.get(position)?)));
+        if let Some((position, _)) = own.filter(|(_, own)| own.options.no_local()) {
+            matches.found.remove(position);
         }
     }
 
@@ -312,13 +326,6 @@ impl Subscriptions {
         is_able: impl FnMut(SubscriberId) -> bool,
     ) -> Option<Member> {
         self.groups.next_member(&self.tree, group, is_able)
-    }
-}
-
-impl From<&Entry> for Match {
-    #[inline]
-    fn from(entry: &Entry) -> Match {
-        Match::new(entry.subscriber, entry.options)
     }
 }
 

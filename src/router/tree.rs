@@ -10,7 +10,7 @@ use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
 use hashbrown::HashTable;
 
-use super::options::Options;
+use super::Match;
 use crate::topic::{Share, TopicFilter, TopicName};
 
 /// All filters as paths of levels from [`NodeId::ROOT`]. A node is there as long as it has subscribers or
@@ -80,12 +80,12 @@ struct Node {
 }
 
 /// One subscriber of a filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub(super) subscriber: u32,
+    /// What it gives to a message, and to be copied as it is.
+    pub(super) found: Match,
     /// Where this node stands in the subscriber's own list.
     pub(super) slot: u32,
-    pub(super) options: Options,
 }
 
 impl Node {
