@@ -250,3 +250,15 @@ fn a_handshake_is_refused_with_the_code_of_its_version() {
     assert_eq!(refuse(ReasonCode::Banned), None);
     assert_eq!(refuse(ReasonCode::Success), None);
 }
+
+#[test]
+fn a_request_of_an_earlier_connection_is_not_asked_on_the_next() {
+    let (config, mut session) = connected(&connect("a", |_| ()));
+    session.handle_input(NOW, &[subscribe(9, &[("t", 1)]), unsubscribe(10, &["t"])].concat());
+    session.handle_input(NOW, &publish("t", "routed"));
+    session.connect(NOW, handshake(&config, &connect("a", |_| ())));
+    let told = told(&mut session, NOW);
+    let routed = SessionEvent::Publish(message("t", "routed", QoS::AtMostOnce));
+    let closed = closed(CloseReason::TakenOver, None);
+    assert_eq!(told.events, [vec![routed], closed].concat());
+}

@@ -1,13 +1,14 @@
 //! What the program that embeds the broker can do to its clients, and what they cannot do to it.
 
 use mqtt_sansio::{
-    Access, ClientFault, CloseReason, Dropped, Filter, Message, Permissions, QoS, ReasonCode,
+    Access, BrokerOutput, ClientFault, CloseReason, Dropped, Filter, Message, Permissions, QoS,
+    ReasonCode,
 };
 
 use crate::bench::{Answer, Bench, ms};
 use crate::wire::{
-    DISCONNECT, PINGREQ, PINGRESP, Wire, connect, filter, puback, publish, publish1, retained,
-    suback, subscribe, topic, unsuback, unsubscribe,
+    DISCONNECT, PINGREQ, PINGRESP, Wire, connect, filter, puback, publish, publish1, publish2,
+    pubrel, retained, suback, subscribe, topic, unsuback, unsubscribe,
 };
 
 fn message(name: &str, payload: &str, qos: QoS) -> Message {
@@ -180,4 +181,19 @@ fn debug_shows_neither_payloads_nor_passwords() {
         !shown.contains("hidden") && !shown.contains(bytes.trim_matches(['[', ']'])),
         "{shown}"
     );
+}
+
+#[test]
+fn a_publisher_is_acknowledged_before_others_are_sent_its_message() {
+    let (mut bench, [subscriber, publisher]) = Bench::with_clients(["subscriber", "publisher"]);
+    bench.ask(subscriber, subscribe(1, &[("t", 2)]), suback(1, &[2]));
+    let ids = [publisher, subscriber].map(|peer| bench.id(peer));
+    for packets in [publish1(1, "t", "x"), [publish2(2, "t", "x"), pubrel(2)].concat()] {
+        bench.broker.handle_input(ms(1000), ids[0], &packets);
+        let told = ids.map(|_| bench.broker.poll_output());
+        assert_eq!(told, ids.map(BrokerOutput::Transmit));
+        for id in ids {
+            bench.broker.poll_transmit(ms(1000), id, &mut Vec::new(), usize::MAX);
+        }
+    }
 }

@@ -211,3 +211,23 @@ fn answers_to_subscribe_count_as_unsent_too() {
     bench.send(a, unsubscribe(2, &["u"]));
     bench.is_closed(a, ClientFault::AnswersNotTaken);
 }
+
+#[test]
+fn as_many_bytes_as_may_wait_are_unfinished_and_the_next_message_waits() {
+    let mut bench = Bench::with(|config| config.session.max_queued_bytes = 8);
+    let a = bench.client("a");
+    bench.ask(a, subscribe(1, &[("t", 2)]), suback(1, &[2]));
+    // Topic and payload count: 4 bytes each.
+    for payload in ["aaa", "bbb", "ccc"] {
+        bench.publish(message("t", payload, 1));
+    }
+    bench.got(a, [publish1(1, "t", "aaa"), publish1(2, "t", "bbb")]);
+    // QoS 0 waits its turn, not for the window.
+    bench.publish(message("t", "ddd", 0));
+    bench.ask(a, puback(2), [publish1(3, "t", "ccc"), publish("t", "ddd")]);
+    // One alone may be larger.
+    bench.send(a, [puback(1), puback(3)]);
+    bench.publish(message("t", "larger than that", 1));
+    bench.got(a, publish1(4, "t", "larger than that"));
+    assert_eq!(bench.broker.statistics().publish_dropped, 0);
+}

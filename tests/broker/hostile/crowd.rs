@@ -333,3 +333,48 @@ fn a_search_that_finds_nothing_lets_the_driver_see_to_others() {
         assert!(pulls < 10_000, "{pulls} pulls, and no time for other connections");
     }
 }
+
+#[test]
+fn searches_that_were_left_go_on_some_at_a_time() {
+    let mut broker = broker(|_| ());
+    for n in 0..1000 {
+        let mut message = Message::new(&format!("{n}/a"), "x").unwrap();
+        message.retain = true;
+        broker.publish(ms(0), message).unwrap();
+    }
+    let ids: Vec<_> = (0..40)
+        .map(|n| {
+            let id = broker.open(ms(0)).unwrap();
+            broker.handle_input(ms(0), id, &connect(&n.to_string(), |_| ()));
+            drive(&mut broker, 0, &[id]);
+            id
+        })
+        .collect();
+    for id in &ids {
+        broker.handle_input(ms(0), *id, &subscribe(1, &[("+/x", 0)]));
+    }
+    let mut turns = Vec::new();
+    loop {
+        let mut pulled = Vec::new();
+        let wait = loop {
+            match broker.poll_output() {
+                BrokerOutput::Transmit(id) => {
+                    broker.poll_transmit(ms(0), id, &mut Vec::new(), 65_536);
+                    pulled.push(id);
+                }
+                BrokerOutput::Wait(wait) => break wait,
+                _ => {}
+            }
+        };
+        broker.check_invariants();
+        turns.push(pulled.len());
+        if wait != Some(ms(0)) {
+            break;
+        }
+        broker.handle_timeout(ms(0));
+    }
+    // Once for the SUBACKs, then no more than 16 a turn until all have looked through all.
+    assert_eq!(turns[0], ids.len());
+    assert!(turns[1..].iter().all(|pulled| *pulled <= 16), "{turns:?}");
+    assert!(turns[1..].iter().sum::<usize>() >= 9 * ids.len(), "{turns:?}");
+}
