@@ -1,7 +1,7 @@
 //! MQTT as pure code: bytes and time go in, bytes and events come out. No socket, no thread, no clock.
 //!
-//! Three things can be had: the codec of 3.1, 3.1.1 and 5.0, which allocates nothing, on it a client of
-//! these versions, and a broker of 3.1 and 3.1.1.
+//! Three things can be had, of 3.1, 3.1.1 and 5.0: the codec, which allocates nothing, on it a client, and a
+//! broker that serves all three side by side.
 //!
 //! # Layers
 //!
@@ -128,7 +128,6 @@
 //!
 //! # Not supported
 //!
-//! * A broker of 5.0: it answers its CONNECT with Unsupported Protocol Version.
 //! * A broker that outlives its process: sessions and retained messages are kept in memory only.
 //! * The load averages and heap sizes among mosquitto's `$SYS` topics.
 //! * WebSocket framing: give this crate the bytes inside the binary frames. [MQTT-6.0.0-1]
@@ -152,6 +151,11 @@
 //! * What comes before a session, [`Handshake`], is a type of its own: it cannot receive anything but a
 //!   CONNECT, and a [`Session`] cannot be without one. [`Broker::open`] needs no address of the peer: the
 //!   driver knows it by the [`ConnectionId`].
+//! * A message waits for a client of 5.0 as for any other. What only 5.0 has (identifiers of subscriptions, the
+//!   shared subscription it came for) hangs on few of them, and aliases, expiry and limits are looked at when it
+//!   is pulled: clients of older versions pay for none of it.
+//! * What a server says in CONNACK beside its configuration is a slice of [`Property`]: they are the
+//!   specification's words, and what may not be said is an error.
 //! * `hashbrown` and `foldhash` are there for hash tables without `std`, keyed by a seed of the program's.
 //! * Who may send what is asked apart from decoding ([`Packet::check_sender`]): tools read either side.
 #![no_std]
@@ -233,8 +237,9 @@ pub use router::{
 };
 #[cfg(feature = "alloc")]
 pub use session::{
-    ClientFault, CloseReason, ConnectRequest, Dropped, Handshake, HandshakeConfig, Rejection,
-    Session, SessionConfig, SessionEvent, SessionOutput,
+    AuthenticationError, ClientFault, CloseReason, ConnectRequest, Dropped, FeatureConfig,
+    Handshake, HandshakeConfig, HandshakeEvent, Rejection, Session, SessionConfig, SessionEvent,
+    SessionOutput, SubscriptionRequest,
 };
 #[cfg(feature = "alloc")]
 pub use statistics::{Count, Counts, Statistics};

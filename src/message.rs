@@ -1,12 +1,15 @@
 //! Application messages, topics and filters that outlive the bytes they came in.
 
+use alloc::boxed::Box;
 use core::fmt;
+use core::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::message_properties::MessageProperties;
 use crate::packet::{Delivery, Publish};
 use crate::qos::QoS;
+use crate::time::Instant;
 use crate::topic::{TopicFilter, TopicName};
 use crate::violation::Violation;
 
@@ -154,7 +157,7 @@ impl fmt::Debug for Filter {
 /// message.qos = QoS::AtLeastOnce;
 /// # Ok::<(), mqtt_sansio::Violation>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Message {
@@ -170,7 +173,29 @@ pub struct Message {
     /// leaves them out for subscribers of older versions.
     #[cfg_attr(feature = "serde", serde(default))]
     pub properties: MessageProperties,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    origin: Origin,
 }
+
+/// What the server that has taken a message over knows of it; messages are equal without it.
+#[derive(Clone, Default)]
+struct Origin(Option<Box<Known>>);
+
+#[derive(Clone, Default)]
+struct Known {
+    /// When its Message Expiry Interval is over.
+    expires: Option<Instant>,
+    /// What the server recognises by who has published it.
+    publisher: Option<u64>,
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, _other: &Origin) -> bool {
+        true
+    }
+}
+
+impl Eq for Origin {}
 
 impl Message {
     /// A message at QoS 0, not retained.
@@ -186,7 +211,53 @@ impl Message {
             qos: QoS::AtMostOnce,
             retain: false,
             properties: MessageProperties::EMPTY,
+            origin: Origin::default(),
         })
+    }
+
+    /// The message as a server has taken it over now: its Message Expiry Interval, if it has one, begins.
+    /// [`Session`](crate::Session) and [`Broker`](crate::Broker) do so with what they receive. (Section
+    /// 3.3.2.3.3 of 5.0.)
+    #[must_use]
+    pub fn taken_over(mut self, now: Instant) -> Message {
+        if let Some(seconds) = self.properties.message_expiry_interval() {
+            let expires = now + Duration::from_secs(seconds.into());
+            self.origin.0.get_or_insert_default().expires = Some(expires);
+        }
+        self
+    }
+
+    /// Whether the payload is UTF-8 text where it is said to be. (Section 3.3.2.3.2 of 5.0.)
+    pub(crate) fn has_valid_format(&self) -> bool {
+        !self.properties.is_text() || core::str::from_utf8(&self.payload).is_ok()
+    }
+
+    /// When the message is worth nothing any more.
+    #[inline]
+    pub(crate) fn expires(&self) -> Option<Instant> {
+        self.origin.0.as_ref()?.expires
+    }
+
+    #[inline]
+    pub(crate) fn is_expired(&self, now: Instant) -> bool {
+        self.expires().is_some_and(|expires| expires <= now)
+    }
+
+    /// What is left of its Message Expiry Interval, in seconds of which the last has begun, where that is
+    /// counted. [MQTT-3.3.2-6]
+    pub(crate) fn seconds_left(&self, now: Instant) -> Option<u32> {
+        let left = self.expires()? - now;
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        Some(u32::try_from(seconds).unwrap_or(u32::MAX))
+    }
+
+    /// What the server recognises by who has published it, where that was noted.
+    pub(crate) fn publisher(&self) -> Option<u64> {
+        self.origin.0.as_ref()?.publisher
+    }
+
+    pub(crate) fn set_publisher(&mut self, publisher: u64) {
+        self.origin.0.get_or_insert_default().publisher = Some(publisher);
     }
 
     /// The PUBLISH that sends it.
@@ -208,28 +279,41 @@ impl Message {
         bytes.put_slice(publish.payload);
         let mut bytes = bytes.freeze();
         let topic = Topic::trusted(bytes.split_to(topic.len()));
-        Message {
-            topic,
-            payload: bytes,
-            qos: publish.delivery.qos(),
-            retain: publish.retain,
-            properties: MessageProperties::copied(&publish.properties),
-        }
+        Message::of(publish, topic, bytes)
     }
 
     /// The message in a PUBLISH that names its topic by an alias.
     pub(crate) fn with_topic(topic: Topic, publish: &Publish<'_>) -> Message {
+        Message::of(publish, topic, Bytes::copy_from_slice(publish.payload))
+    }
+
+    /// The message in a PUBLISH, with that topic and payload.
+    #[inline]
+    pub(crate) fn of(publish: &Publish<'_>, topic: Topic, payload: Bytes) -> Message {
         Message {
             topic,
-            payload: Bytes::copy_from_slice(publish.payload),
+            payload,
             qos: publish.delivery.qos(),
             retain: publish.retain,
             properties: MessageProperties::copied(&publish.properties),
+            origin: Origin::default(),
         }
     }
 
     /// What a limit in bytes counts of it.
     pub(crate) fn size(&self) -> usize {
         self.topic.name().as_bytes().len() + self.payload.len() + self.properties.size()
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("topic", &self.topic)
+            .field("payload", &self.payload)
+            .field("qos", &self.qos)
+            .field("retain", &self.retain)
+            .field("properties", &self.properties)
+            .finish()
     }
 }

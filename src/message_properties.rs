@@ -1,5 +1,6 @@
 //! The properties that an application message takes along, section 3.3.2.3 of 5.0.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,7 +8,7 @@ use core::fmt;
 #[cfg(feature = "serde")]
 use bytes::Bytes;
 
-use crate::codec::{Place, Properties, Property, PropertyId, Violation};
+use crate::codec::{PayloadFormat, Place, Properties, Property, PropertyId, Seen, Violation};
 use crate::packet_type::PacketType;
 
 /// What a message of 5.0 carries beside its topic and payload, from its publisher to its subscribers: Payload
@@ -26,7 +27,29 @@ use crate::packet_type::PacketType;
 #[derive(Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Bytes", into = "Bytes"))]
-pub struct MessageProperties(Option<Arc<[u8]>>);
+pub struct MessageProperties(Option<Arc<Block>>);
+
+/// Checked properties as they stand in a packet.
+#[derive(PartialEq, Eq)]
+struct Block {
+    bytes: Box<[u8]>,
+    seen: Seen,
+    /// Where the Message Expiry Interval has its value.
+    expiry: Option<usize>,
+}
+
+/// Properties of a message as they are sent, with others of its PUBLISH.
+pub(crate) struct Extended {
+    bytes: Vec<u8>,
+    seen: Seen,
+}
+
+impl Extended {
+    #[inline]
+    pub(crate) fn properties(&self) -> Properties<'_> {
+        Properties::trusted(&self.bytes, self.seen)
+    }
+}
 
 const PLACE: Place = Place::Packet(PacketType::Publish);
 
@@ -45,7 +68,7 @@ impl MessageProperties {
         }
         let properties = Properties::new(properties);
         properties.encoded_len(PLACE)?;
-        Ok(MessageProperties::of(properties.to_block()))
+        Ok(MessageProperties::of(properties.to_block(), properties.seen()))
     }
 
     /// Those of a PUBLISH or a will that go along with its message.
@@ -53,8 +76,11 @@ impl MessageProperties {
         if properties.is_empty() {
             return MessageProperties::EMPTY;
         }
-        let travelling: Vec<_> = properties.iter().filter(|p| travels(p.id())).collect();
-        MessageProperties::of(Properties::new(&travelling).to_block())
+        if !STAY.iter().any(|id| properties.contains(*id)) {
+            return MessageProperties::of(properties.to_block(), properties.seen());
+        }
+        let (block, seen) = properties.to_block_of(travels);
+        MessageProperties::of(block, seen)
     }
 
     /// The properties.
@@ -63,16 +89,21 @@ impl MessageProperties {
     pub fn properties(&self) -> Properties<'_> {
         match &self.0 {
             None => Properties::EMPTY,
-            Some(block) => Properties::from_block(block, PLACE).unwrap_or_default(),
+            Some(block) => Properties::trusted(&block.bytes, block.seen),
         }
     }
 
-    fn of(block: Vec<u8>) -> MessageProperties {
-        MessageProperties(if block.is_empty() { None } else { Some(block.into()) })
+    fn of(block: Vec<u8>, seen: Seen) -> MessageProperties {
+        if block.is_empty() {
+            return MessageProperties::EMPTY;
+        }
+        let expiry = Properties::trusted(&block, seen).offset(PropertyId::MessageExpiryInterval);
+        let expiry = expiry.map(|offset| offset + 1);
+        MessageProperties(Some(Arc::new(Block { bytes: block.into(), seen, expiry })))
     }
 
     fn block(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or_default()
+        self.0.as_ref().map_or(&[], |block| &block.bytes)
     }
 
     /// Whether there are none.
@@ -84,23 +115,41 @@ impl MessageProperties {
     /// Message Expiry Interval, in seconds.
     #[must_use]
     pub fn message_expiry_interval(&self) -> Option<u32> {
-        match self.properties().find(PropertyId::MessageExpiryInterval) {
-            Some(Property::MessageExpiryInterval(seconds)) => Some(seconds),
-            _ => None,
-        }
+        let block = self.0.as_ref()?;
+        let value = block.bytes.get(block.expiry?..)?.first_chunk()?;
+        Some(u32::from_be_bytes(*value))
+    }
+
+    /// Whether the payload is said to be UTF-8 text.
+    pub(crate) fn is_text(&self) -> bool {
+        let text = Property::PayloadFormatIndicator(PayloadFormat::Utf8);
+        self.properties().find(PropertyId::PayloadFormatIndicator) == Some(text)
     }
 
     /// The same with another Message Expiry Interval, where there is one.
     pub(crate) fn with_message_expiry_interval(&self, seconds: u32) -> MessageProperties {
-        let properties: Vec<_> = self
-            .properties()
-            .iter()
-            .map(|property| match property {
-                Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(seconds),
-                other => other,
-            })
-            .collect();
-        MessageProperties::of(Properties::new(&properties).to_block())
+        let Some(block) = &self.0 else {
+            return MessageProperties::EMPTY;
+        };
+        let Extended { bytes, seen } = self.extended(Some(seconds), &[]);
+        let expiry = block.expiry;
+        MessageProperties(Some(Arc::new(Block { bytes: bytes.into(), seen, expiry })))
+    }
+
+    /// The same with another Message Expiry Interval, where there is one, and with others after them that are
+    /// none of a message's.
+    pub(crate) fn extended(&self, seconds: Option<u32>, others: &[Property<'_>]) -> Extended {
+        let others = Properties::new(others);
+        let mut bytes = Vec::with_capacity(self.size() + 8 * others.iter().count());
+        bytes.extend_from_slice(self.block());
+        let expiry = self.0.as_ref().and_then(|block| block.expiry);
+        if let (Some(at), Some(seconds)) = (expiry, seconds) {
+            if let Some(value) = bytes.get_mut(at..at + 4) {
+                value.copy_from_slice(&seconds.to_be_bytes());
+            }
+        }
+        bytes.extend_from_slice(&others.to_block());
+        Extended { bytes, seen: self.properties().seen().and(others.seen()) }
     }
 
     /// How many bytes they take.
@@ -108,6 +157,10 @@ impl MessageProperties {
         self.block().len()
     }
 }
+
+/// What may stand in PUBLISH or a will and does not travel.
+const STAY: [PropertyId; 3] =
+    [PropertyId::TopicAlias, PropertyId::SubscriptionIdentifier, PropertyId::WillDelayInterval];
 
 /// Whether it belongs to the message, and not to a packet or a connection.
 fn travels(id: PropertyId) -> bool {
@@ -131,7 +184,8 @@ impl TryFrom<Bytes> for MessageProperties {
         if !properties.iter().all(|property| travels(property.id())) {
             return Err(Violation::PropertyNotAllowed);
         }
-        Ok(MessageProperties::of(bytes.into()))
+        let seen = properties.seen();
+        Ok(MessageProperties::of(bytes.to_vec(), seen))
     }
 }
 

@@ -106,6 +106,15 @@ impl OwnedProperties {
         }
     }
 
+    /// Authentication Method.
+    #[must_use]
+    pub fn authentication_method(&self) -> Option<&str> {
+        match self.properties().find(PropertyId::AuthenticationMethod) {
+            Some(Property::AuthenticationMethod(method)) => Some(method),
+            _ => None,
+        }
+    }
+
     /// Authentication Data.
     #[must_use]
     pub fn authentication_data(&self) -> Option<&[u8]> {

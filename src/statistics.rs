@@ -31,6 +31,11 @@ impl Counts {
         })
     }
 
+    /// How many PUBACK and PUBCOMP: each ends an exchange of the other side's.
+    pub(crate) fn exchanges_ended(&self) -> u64 {
+        self.of(PacketType::PubAck).packets + self.of(PacketType::PubComp).packets
+    }
+
     pub(crate) fn add(&mut self, first_byte: u8, bytes: usize) {
         if let Some(count) = self.0.get_mut(usize::from(first_byte >> 4)) {
             count.packets += 1;

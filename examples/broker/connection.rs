@@ -1,6 +1,7 @@
 //! One client's socket, and the bytes it has yet to take.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::Shutdown;
 
 use bytes::{Buf, Bytes};
 use mio::net::TcpStream;
@@ -46,6 +47,8 @@ pub(crate) struct State {
     pub(crate) more: bool,
     /// It is to be closed once all is written.
     pub(crate) closing: bool,
+    /// And then the other side is to close first.
+    pub(crate) lingering: bool,
 }
 
 /// What came of reading.
@@ -112,8 +115,14 @@ impl Connection {
         self.held >= BATCH && !self.state.blocked
     }
 
-    pub(crate) fn is_written(&self) -> bool {
-        self.outgoing.is_empty()
+    /// Whether all is written, and the socket may be closed. Where the other side is still sending, that would
+    /// take from it what it has yet to read: there only its end is sent first.
+    pub(crate) fn is_finished(&self) -> bool {
+        let written = self.outgoing.is_empty();
+        if written && self.state.lingering {
+            return self.socket.shutdown(Shutdown::Write).is_err();
+        }
+        written
     }
 
     /// Writes what there is, as far as the socket takes it.

@@ -62,7 +62,9 @@ impl Log {
 fn disconnected(client_id: &str, reason: CloseReason) {
     let client = format!("Client {}", Shown(client_id));
     match reason {
-        CloseReason::Disconnected => note(format_args!("{client} disconnected.")),
+        CloseReason::Disconnected | CloseReason::DisconnectedWith(_) => {
+            note(format_args!("{client} disconnected."));
+        }
         CloseReason::TransportClosed => note(format_args!("{client} closed its connection.")),
         CloseReason::KeepAliveTimeout | CloseReason::ConnectTimeout => {
             note(format_args!("{client} has exceeded timeout, disconnecting."));

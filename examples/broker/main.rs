@@ -35,7 +35,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let access = Access::open(arguments)?;
-    let config = arguments.broker_config(getrandom::u64()?);
+    let mut config = arguments.broker_config(getrandom::u64()?);
+    // No client of an earlier run comes back under a name that another one is given now.
+    config.assigned_client_id_prefix = format!("auto-{:016x}-", getrandom::u64()?);
     // Where it may not be raised, what there is has to do.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     // The allocator of glibc gives freed memory back to the system, and takes it anew with each turn, until

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser};
-use mqtt_sansio::{BrokerConfig, Filter, MAXIMUM_PACKET_SIZE, QoS};
+use mqtt_sansio::{BrokerConfig, FeatureConfig, Filter, MAXIMUM_PACKET_SIZE, QoS};
 
 const HELP: &str = "\
 Examples:
@@ -15,7 +15,7 @@ Examples:
 
 The files are those of mosquitto; passwords are added by: mosquitto_passwd [-c] FILE USER";
 
-/// Serves MQTT 3.1 and 3.1.1, with the options of mosquitto.conf.
+/// Serves MQTT 3.1, 3.1.1 and 5.0, with the options of mosquitto.conf.
 #[derive(Parser)]
 #[command(name = "broker", version, after_help = HELP, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     limits: Limits,
+
+    #[command(flatten)]
+    features: Features,
 }
 
 /// Who may do what.
@@ -79,7 +82,12 @@ struct Limits {
     #[arg(long, value_name = "BYTES", default_value = "16777216")]
     max_queued_bytes: usize,
 
-    /// The longest keep alive that is served, and then none is not; 0 for any.
+    /// QoS 1 and 2 messages of one client that may be unfinished at once; 0 for 65,535.
+    #[arg(long, value_name = "COUNT", default_value = "1000")]
+    receive_maximum: u16,
+
+    /// The longest keep alive that is served, and then none is not: clients of 5.0 are told which is, others
+    /// are refused. 0 for any.
     #[arg(long, value_name = "SECONDS", default_value = "0")]
     max_keepalive: u16,
 
@@ -95,6 +103,15 @@ struct Limits {
     #[arg(long, value_name = "COUNT", default_value = "100000", allow_hyphen_values = true)]
     max_connections: i64,
 
+    /// How long the session of a client that is away is kept at most: a number and h, d, w, m or y; 0 for ever.
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = expiration)]
+    persistent_client_expiration: Expiration,
+}
+
+/// What is served at all.
+#[derive(Args)]
+#[command(next_help_heading = "Features")]
+struct Features {
     /// The highest QoS that is served.
     #[arg(long, value_name = "0|1|2", default_value = "2", value_parser = qos)]
     max_qos: QoS,
@@ -103,9 +120,25 @@ struct Limits {
     #[arg(long, value_name = "true|false", default_value = "true", action = ArgAction::Set)]
     retain_available: bool,
 
-    /// How long the session of a client that is away is kept: a number and h, d, w, m or y; 0 for ever.
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = expiration)]
-    persistent_client_expiration: Expiration,
+    /// Whether filters may have wildcards.
+    #[arg(long, value_name = "true|false", default_value = "true", action = ArgAction::Set)]
+    wildcard_subscription_available: bool,
+
+    /// Whether clients of 5.0 may number their subscriptions.
+    #[arg(long, value_name = "true|false", default_value = "true", action = ArgAction::Set)]
+    subscription_identifier_available: bool,
+
+    /// Whether clients may share subscriptions.
+    #[arg(long, value_name = "true|false", default_value = "true", action = ArgAction::Set)]
+    shared_subscription_available: bool,
+
+    /// Topics that clients of 5.0 may have abbreviated at once, in each direction; 0 for none.
+    #[arg(long, value_name = "COUNT", default_value = "10")]
+    max_topic_alias: u16,
+
+    /// Turn down what is said to be text and is not UTF-8, from clients of 5.0.
+    #[arg(long)]
+    validate_payload_format: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,16 +181,30 @@ impl Arguments {
         session.max_inflight_messages = or_none(max_inflight_messages, u16::MAX);
         session.max_queued_messages = or_none(max_queued_messages, usize::MAX);
         session.max_queued_bytes = or_none(max_queued_bytes, usize::MAX);
-        session.max_qos = self.limits.max_qos;
         session.maximum_packet_size = or_none(self.limits.max_packet_size, MAXIMUM_PACKET_SIZE);
+        session.max_unreleased_messages = or_none(self.limits.receive_maximum, u16::MAX).into();
+        session.features = self.features.config();
         let keep_alive = self.limits.max_keepalive;
         session.handshake.max_keep_alive = (keep_alive > 0).then_some(keep_alive);
         config.max_payload_size = or_none(self.limits.message_size_limit, config.max_payload_size);
         config.max_connections = usize::try_from(self.limits.max_connections).unwrap_or(usize::MAX);
-        config.retain_available = self.limits.retain_available;
         config.session_expiry = self.limits.persistent_client_expiration.0;
         let interval = self.sys_interval;
         config.sys_interval = (interval > 0).then(|| Duration::from_secs(interval));
+        config
+    }
+}
+
+impl Features {
+    fn config(&self) -> FeatureConfig {
+        let mut config = FeatureConfig::default();
+        config.maximum_qos = self.max_qos;
+        config.retain_available = self.retain_available;
+        config.wildcard_subscription_available = self.wildcard_subscription_available;
+        config.subscription_identifier_available = self.subscription_identifier_available;
+        config.shared_subscription_available = self.shared_subscription_available;
+        config.topic_alias_maximum = self.max_topic_alias;
+        config.validate_payload_format = self.validate_payload_format;
         config
     }
 }
@@ -232,12 +279,14 @@ mod tests {
     #[test]
     fn zero_is_no_limit() {
         let config = parse(
-            "--max-inflight-messages 0 --max-queued-messages 0 --max-queued-bytes 0 --max-keepalive 0 \
+            "--max-inflight-messages 0 --receive-maximum 0 --max-queued-messages 0 --max-queued-bytes 0 --max-keepalive 0 \
              --max-packet-size 0 --message-size-limit 0 --max-connections -1 --sys-interval 0 \
-             --persistent-client-expiration 0",
+             --persistent-client-expiration 0 --max-topic-alias 0",
         )
         .broker_config(0);
+        assert_eq!(config.session.features.topic_alias_maximum, 0);
         assert_eq!(config.session.max_inflight_messages, 65_535);
+        assert_eq!(config.session.max_unreleased_messages, 65_535);
         assert_eq!(config.session.max_queued_messages, usize::MAX);
         assert_eq!(config.session.max_queued_bytes, usize::MAX);
         assert_eq!(config.session.handshake.max_keep_alive, None);

@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use std::time::{self, Duration};
 
 use mio::{Events, Poll, Token};
-use mqtt_sansio::{Broker, BrokerConfig, BrokerEvent, BrokerOutput, ConnectionId, Instant};
+use mqtt_sansio::{
+    Broker, BrokerConfig, BrokerEvent, BrokerOutput, CloseReason, ConnectRequest, ConnectionId,
+    Instant,
+};
 
 use crate::access::Access;
 use crate::connection::{Connection, Reading};
@@ -203,18 +206,29 @@ impl Server {
     }
 
     fn event(&mut self, event: BrokerEvent) {
-        if let BrokerEvent::Connect { connection: id, request } = &event {
-            let answer = self.access.admit(request);
-            let connection = self.sockets.get(*id);
-            if let Some(trace) = connection.and_then(|connection| connection.trace.as_mut()) {
-                trace.connect(request, answer.as_ref().ok().cloned());
+        if let BrokerEvent::Connect { connection, request } = &event {
+            return self.connect(*connection, request);
+        }
+        if let BrokerEvent::Disconnected { connection, reason, .. } = &event {
+            if let Some(connection) = self.sockets.get(*connection) {
+                connection.state.lingering =
+                    !matches!(reason, CloseReason::Disconnected | CloseReason::DisconnectedWith(_));
             }
-            match answer {
-                Ok(permissions) => self.broker.accept(self.now, *id, permissions),
-                Err(code) => self.broker.refuse(self.now, *id, code),
-            }
-        } else if self.log.verbose {
+        }
+        if self.log.verbose {
             self.log.event(&event, |id| self.sockets.get(id)?.trace.as_deref_mut());
+        }
+    }
+
+    fn connect(&mut self, id: ConnectionId, request: &ConnectRequest) {
+        let answer = self.access.admit(request);
+        let connection = self.sockets.get(id);
+        if let Some(trace) = connection.and_then(|connection| connection.trace.as_mut()) {
+            trace.connect(request, answer.as_ref().ok().cloned());
+        }
+        match answer {
+            Ok(permissions) => self.broker.accept(self.now, id, permissions),
+            Err(code) => self.broker.refuse(self.now, id, code),
         }
     }
 
@@ -233,8 +247,7 @@ impl Server {
     /// What was pulled was written, or as much of it as the socket takes now.
     fn written(&mut self, id: ConnectionId) {
         let Some(connection) = self.sockets.get(id) else { return };
-        let (closing, written) = (connection.state.closing, connection.is_written());
-        if closing && written {
+        if connection.state.closing && connection.is_finished() {
             self.lost(id);
         } else {
             self.sockets.pull_later(id);
@@ -246,7 +259,7 @@ impl Server {
         let Some(connection) = self.sockets.get(id) else { return };
         let written = connection.write(self.poll.registry());
         connection.state.closing = true;
-        if written.is_err() || connection.is_written() {
+        if written.is_err() || connection.is_finished() {
             self.lost(id);
         } else {
             self.sockets.farewells.push_back((self.now + FAREWELL, id));

@@ -1,13 +1,22 @@
 //! The packets of one connection, both ways, worded as by mosquitto.
 
+use std::collections::HashMap;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mqtt_sansio::{
-    ConnectRequest, FrameReader, MAXIMUM_PACKET_SIZE, Packet, Permissions, Publish, Version,
+    ConnectRequest, FrameReader, MAXIMUM_PACKET_SIZE, Packet, Permissions, Property, PropertyId,
+    Publish, TopicAlias, TopicName, Version,
 };
 
 use crate::log::{Shown, note};
+
+/// What is known of the bytes one way.
+struct Direction {
+    frames: FrameReader,
+    aliases: HashMap<TopicAlias, String>,
+}
 
 /// Notes what one client sends and is sent.
 pub(crate) struct Trace {
@@ -15,8 +24,8 @@ pub(crate) struct Trace {
     /// The client identifier, and before there is one the address.
     name: String,
     version: Version,
-    receiving: FrameReader,
-    sending: FrameReader,
+    receiving: Direction,
+    sending: Direction,
     /// How the client asked to be connected.
     request: Option<ConnectRequest>,
     permissions: Option<Arc<Permissions>>,
@@ -28,8 +37,8 @@ impl Trace {
             peer,
             name: peer.ip().to_string(),
             version: Version::V3_1_1,
-            receiving: FrameReader::new(MAXIMUM_PACKET_SIZE),
-            sending: FrameReader::new(MAXIMUM_PACKET_SIZE),
+            receiving: Direction::new(),
+            sending: Direction::new(),
             request: None,
             permissions: None,
         }
@@ -37,7 +46,6 @@ impl Trace {
 
     /// The client wants to connect, and may, where it is to have permissions.
     pub(crate) fn connect(&mut self, request: &ConnectRequest, granted: Option<Arc<Permissions>>) {
-        self.version = request.version;
         self.request = Some(request.clone());
         self.permissions = granted;
     }
@@ -51,7 +59,11 @@ impl Trace {
             "New client connected from {} as {} (p{}, c{}, k{}{}).",
             self.peer,
             self.name,
-            if request.version == Version::V3_1 { 1 } else { 2 },
+            match request.version {
+                Version::V3_1 => 1,
+                Version::V3_1_1 => 2,
+                Version::V5_0 => 5,
+            },
             u8::from(request.clean_start),
             request.keep_alive,
             user.unwrap_or_default(),
@@ -71,12 +83,13 @@ impl Trace {
 
     /// The next bytes from the client: how many of them the first packet takes, or all.
     pub(crate) fn received(&mut self, bytes: &[u8]) -> usize {
-        let mut receiving = std::mem::replace(&mut self.receiving, FrameReader::new(0));
+        let mut receiving = mem::replace(&mut self.receiving, Direction::new());
         let mut rest = bytes;
         let mut size = bytes.len();
-        if let Ok(Some(frame)) = receiving.next(&mut rest) {
+        if let Ok(Some(frame)) = receiving.frames.next(&mut rest) {
             size -= rest.len();
-            if let Ok(packet) = Packet::decode(frame, self.version) {
+            if let Ok(mut packet) = Packet::decode(frame, self.version) {
+                name_topic(&mut receiving.aliases, &mut packet);
                 self.received_packet(&packet);
             }
         }
@@ -84,11 +97,14 @@ impl Trace {
         size
     }
 
-    fn received_packet(&self, packet: &Packet<'_>) {
+    fn received_packet(&mut self, packet: &Packet<'_>) {
         let name = &self.name;
         let mut verb = "Received";
         let details = match packet {
-            Packet::Connect(_) => return,
+            Packet::Connect(connect) => {
+                self.version = connect.version;
+                return;
+            }
             Packet::Publish(publish) => {
                 let denies =
                     |permissions: &Arc<Permissions>| !permissions.may_publish(publish.topic);
@@ -98,7 +114,7 @@ impl Trace {
                 described(publish)
             }
             Packet::PubAck(ack) | Packet::PubComp(ack) => {
-                format!(" (Mid: {}, RC:0)", ack.packet_id)
+                format!(" (Mid: {}, RC:{})", ack.packet_id, u8::from(ack.reason_code))
             }
             Packet::PubRec(ack) | Packet::PubRel(ack) => format!(" (Mid: {})", ack.packet_id),
             _ => String::new(),
@@ -125,9 +141,10 @@ impl Trace {
 
     /// The next bytes to the client.
     pub(crate) fn sending(&mut self, mut bytes: &[u8]) {
-        let mut sending = std::mem::replace(&mut self.sending, FrameReader::new(0));
-        while let Ok(Some(frame)) = sending.next(&mut bytes) {
-            if let Ok(packet) = Packet::decode(frame, self.version) {
+        let mut sending = mem::replace(&mut self.sending, Direction::new());
+        while let Ok(Some(frame)) = sending.frames.next(&mut bytes) {
+            if let Ok(mut packet) = Packet::decode(frame, self.version) {
+                name_topic(&mut sending.aliases, &mut packet);
                 self.sending_packet(&packet);
             }
         }
@@ -142,11 +159,34 @@ impl Trace {
                 connack.reason_code.connack_code(self.version).unwrap_or(0),
             ),
             Packet::Publish(publish) => described(publish),
-            Packet::PubAck(ack) | Packet::PubRec(ack) => format!(" (m{}, rc0)", ack.packet_id),
+            Packet::PubAck(ack) | Packet::PubRec(ack) => {
+                format!(" (m{}, rc{})", ack.packet_id, u8::from(ack.reason_code))
+            }
             Packet::PubRel(ack) | Packet::PubComp(ack) => format!(" (m{})", ack.packet_id),
+            Packet::Disconnect(packet) => format!(" (rc{})", u8::from(packet.reason_code)),
             _ => String::new(),
         };
         note(format_args!("Sending {} to {}{details}", packet.packet_type(), self.name));
+    }
+}
+
+impl Direction {
+    fn new() -> Direction {
+        Direction { frames: FrameReader::new(MAXIMUM_PACKET_SIZE), aliases: HashMap::new() }
+    }
+}
+
+/// Puts back the topic that an alias stands for, where it was told.
+fn name_topic<'a>(aliases: &'a mut HashMap<TopicAlias, String>, packet: &mut Packet<'a>) {
+    let Packet::Publish(publish) = packet else { return };
+    let Some(Property::TopicAlias(alias)) = publish.properties.find(PropertyId::TopicAlias) else {
+        return;
+    };
+    if publish.topic.is_empty() {
+        let topic = aliases.get(&alias).and_then(|topic| TopicName::new(topic).ok());
+        publish.topic = topic.unwrap_or(publish.topic);
+    } else {
+        aliases.insert(alias, publish.topic.as_str().to_owned());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 use core::hash::Hasher;
@@ -14,8 +15,11 @@ use super::event::ConnectionId;
 use super::permissions::Permissions;
 use super::slab::{Key, Slab};
 use super::timers::Scheduled;
+use crate::message::Message;
 use crate::router::SubscriberId;
 use crate::session::Session;
+use crate::time::Instant;
+use crate::version::Version;
 
 /// One client's session, and what the broker knows beside it.
 #[derive(Debug)]
@@ -26,10 +30,28 @@ pub(super) struct Slot {
     pub(super) assigned: bool,
     pub(super) permissions: Arc<Permissions>,
     pub(super) connection: Option<ConnectionId>,
+    /// The will of a client that is away, until it is published.
+    pub(super) will: Option<Box<DelayedWill>>,
+    /// When the session ends if the client stays away.
+    pub(super) expires: Option<Instant>,
+    /// For the earlier of the two.
     pub(super) timer: Scheduled,
 }
 
+/// A will that waits, section 3.1.3.2.2 of 5.0.
+#[derive(Debug)]
+pub(super) struct DelayedWill {
+    pub(super) message: Arc<Message>,
+    pub(super) at: Instant,
+}
+
 impl Slot {
+    /// When something happens if the client stays away.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let will = self.will.as_ref().map(|will| will.at);
+        [will, self.expires].into_iter().flatten().min()
+    }
+
     /// What waits for the client and it may not receive any more is dropped.
     pub(super) fn set_permissions(&mut self, permissions: Arc<Permissions>) {
         if self.permissions != permissions {
@@ -46,13 +68,15 @@ pub(super) struct Clients {
     /// By client identifier.
     by_id: HashTable<Key>,
     seed: Seed,
+    /// What assigned client identifiers begin with.
+    prefix: String,
     assigned: u64,
 }
 
 impl Clients {
-    pub(super) fn new(seed: u64) -> Clients {
+    pub(super) fn new(seed: u64, prefix: String) -> Clients {
         let seed = Seed { seed, shared: SharedSeed::from_u64(seed) };
-        Clients { sessions: Slab::new(), by_id: HashTable::new(), seed, assigned: 0 }
+        Clients { sessions: Slab::new(), by_id: HashTable::new(), seed, prefix, assigned: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -64,10 +88,12 @@ impl Clients {
         self.by_id.find(self.seed.hash(client_id), has_id).copied()
     }
 
-    /// Adds a session; an empty client identifier is replaced by one that nobody has. [MQTT-3.1.3-6]
+    /// Adds a session; an empty client identifier is replaced by one that nobody has, and that a client of 5.0
+    /// is told. [MQTT-3.1.3-6]; in 5.0 [MQTT-3.2.2-16]
     pub(super) fn insert(
         &mut self,
         client_id: &str,
+        version: Version,
         session: Session,
         permissions: Arc<Permissions>,
     ) -> Option<Key> {
@@ -76,9 +102,11 @@ impl Clients {
         let slot = Slot {
             session,
             client_id: Arc::clone(&client_id),
-            assigned,
+            assigned: assigned && !version.has_properties(),
             permissions,
             connection: None,
+            will: None,
+            expires: None,
             timer: Scheduled::default(),
         };
         let key = self.sessions.insert(Box::new(slot))?;
@@ -89,10 +117,15 @@ impl Clients {
         Some(key)
     }
 
+    /// What a client identifier is recognised by, where there is no room for it.
+    pub(super) fn fingerprint(&self, client_id: &str) -> u64 {
+        self.seed.hash(client_id)
+    }
+
     fn assign(&mut self) -> Arc<str> {
         loop {
             self.assigned += 1;
-            let client_id = format!("auto-{}", self.assigned);
+            let client_id = format!("{}{}", self.prefix, self.assigned);
             if self.find(&client_id).is_none() {
                 return client_id.into();
             }

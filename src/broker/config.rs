@@ -1,5 +1,6 @@
 //! What a broker is told once.
 
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::router::RouterConfig;
@@ -31,20 +32,26 @@ pub struct BrokerConfig {
     /// How many sessions may exist, those of clients that are away included; a client that needs one more is
     /// refused as "server unavailable". Default 100,000.
     pub max_sessions: usize,
-    /// How long a session is kept for a client that is away; then it ends. Default 7 days: what never comes
-    /// back must not fill the table for ever. `None` keeps it.
+    /// How long a session is kept at most for a client that is away; then it ends. A client of 5.0 that asks for
+    /// more is told in CONNACK. Default 7 days: what never comes back must not fill the table for ever. `None`
+    /// keeps it.
     pub session_expiry: Option<Duration>,
     /// How long the driver may take to send what is left before a close. Default 5 s.
     pub close_timeout: Duration,
     /// The longest topic name in bytes that a client may publish under, and the longest filter it may subscribe
-    /// with; a message with a longer one is acknowledged and dropped, a subscription refused. Default 4,096:
+    /// with; a message with a longer one is dropped, a subscription refused. Default 4,096:
     /// no topic that people gave a name to is longer, and filters are kept.
     pub max_topic_length: usize,
     /// The longest payload in bytes that a client may publish; a message with a longer one is acknowledged and
     /// dropped. Default 256 MiB: what MQTT allows, so that the packet size alone counts.
     pub max_payload_size: usize,
-    /// Whether messages are retained. Where not, they are routed like others, and wills too. Default true.
-    pub retain_available: bool,
+    /// How many bytes the properties of a client's message may take; a message with more is dropped. Default
+    /// 64 KiB: as much as other protocols give to headers, for they go to each subscriber anew.
+    pub max_properties_size: usize,
+    /// What the client identifiers begin with that the broker gives those who send none; a number follows.
+    /// Clients of 5.0 may come back with theirs: give one that differs from process to process, and that others
+    /// cannot guess. Default "auto-".
+    pub assigned_client_id_prefix: String,
     /// How often what has changed of the statistics is published under `$SYS/broker/`; `None` never. Default
     /// 10 s. Where it is published, clients cannot publish there.
     pub sys_interval: Option<Duration>,
@@ -62,7 +69,8 @@ impl Default for BrokerConfig {
             close_timeout: Duration::from_secs(5),
             max_topic_length: 4096,
             max_payload_size: 256 << 20,
-            retain_available: true,
+            max_properties_size: 64 << 10,
+            assigned_client_id_prefix: String::from("auto-"),
             sys_interval: Some(Duration::from_secs(10)),
         }
     }

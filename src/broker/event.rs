@@ -6,6 +6,8 @@ use core::fmt;
 
 use super::slab::Key;
 use crate::message::Message;
+use crate::owned_properties::OwnedProperties;
+use crate::reason::ReasonCode;
 use crate::session::{CloseReason, ConnectRequest};
 use crate::time::Instant;
 
@@ -71,6 +73,18 @@ pub enum BrokerEvent {
         /// Whether it goes on with a session.
         session_present: bool,
     },
+    /// A client sent AUTH, section 4.12 of 5.0: answer with [`authenticate`](crate::Broker::authenticate), or,
+    /// while its CONNECT is not answered, with [`accept`](crate::Broker::accept) or
+    /// [`refuse`](crate::Broker::refuse).
+    Authentication {
+        /// The connection.
+        connection: ConnectionId,
+        /// [`ReAuthenticate`](ReasonCode::ReAuthenticate) of a connected client that begins another
+        /// authentication, or an answer to what it was asked.
+        reason_code: ReasonCode,
+        /// The properties: the method, and data.
+        properties: OwnedProperties,
+    },
     /// A connection is over; exactly once for each.
     Disconnected {
         /// The connection.
@@ -79,6 +93,8 @@ pub enum BrokerEvent {
         client_id: Option<Arc<str>>,
         /// Why.
         reason: CloseReason,
+        /// The properties of the client's DISCONNECT; else empty.
+        properties: OwnedProperties,
     },
     /// The session of a client that stayed away for too long has ended.
     SessionExpired {

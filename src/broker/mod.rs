@@ -7,19 +7,24 @@
 //!           CONNACK, close
 //! ```
 
+mod accepting;
 mod clients;
 mod config;
 mod connection;
+mod ending;
 mod error;
 mod event;
-mod lifecycle;
 mod permissions;
 mod receive;
+mod refusal;
+mod retained;
 mod route;
+mod shared;
 mod slab;
 mod statistics;
 mod sys;
 mod timers;
+mod wills;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -45,11 +50,12 @@ use crate::topic::TopicFilter;
 use crate::version::Version;
 use clients::{Clients, PROGRAM, Slot};
 use connection::{Connection, State};
+use retained::Expiries;
 use slab::{Key, Slab};
 use sys::Sys;
 use timers::{Scheduled, Timer, Timers};
 
-/// A server of 3.1 and 3.1.1 for any number of clients, without input or output of its own.
+/// A server for any number of clients, of all versions side by side, without input or output of its own.
 ///
 /// The driver listens; for each connection it calls [`open`](Broker::open), and from then on passes on what
 /// happens: [`handle_input`](Broker::handle_input), [`handle_closed`](Broker::handle_closed),
@@ -101,6 +107,7 @@ pub struct Broker {
     outputs: Outputs,
     statistics: BrokerStatistics,
     sys: Sys,
+    expiries: Expiries,
     /// Room for the subscribers of one message.
     matches: Matches,
     /// The latest time that was told: an earlier one counts as this.
@@ -135,12 +142,13 @@ impl Broker {
             session_config: Arc::new(config.session.clone()),
             connections: Slab::new(),
             pending: 0,
-            clients: Clients::new(config.router.seed),
+            clients: Clients::new(config.router.seed, config.assigned_client_id_prefix.clone()),
             router: Router::new(config.router.clone()),
             timers: Timers::default(),
             outputs: Outputs::default(),
             statistics: BrokerStatistics::default(),
             sys: Sys::new(now),
+            expiries: Expiries::default(),
             matches: Matches::new(),
             now,
             config,
@@ -193,6 +201,7 @@ impl Broker {
             match timer {
                 Timer::Connection(index) => self.connection_timeout(index),
                 Timer::Session(index) => self.session_timeout(index),
+                Timer::Retained => self.retained_timeout(),
                 Timer::Statistics => self.publish_sys(),
             }
         }
@@ -223,6 +232,7 @@ impl Broker {
         self.advance(now);
         match self.connections.get(connection.0).map(|connection| &connection.state) {
             Some(State::Session(session)) => self.session_transmit(*session, out, max),
+            Some(State::Handshake(_)) => self.handshake_transmit(connection, out, max),
             Some(State::Closing(_)) if max > 0 => self.farewell_transmit(connection, out, max),
             _ => 0,
         }
@@ -236,7 +246,12 @@ impl Broker {
         }
         while let Some(connection) = self.outputs.transmit.pop_front() {
             let state = self.connections.get(connection.0).map(|connection| &connection.state);
-            if matches!(state, Some(State::Session(_) | State::Closing(_))) {
+            let transmits = match state {
+                Some(State::Handshake(handshake)) => handshake.has_something_to_send(),
+                Some(State::Session(_) | State::Closing(_)) => true,
+                Some(State::Closed) | None => false,
+            };
+            if transmits {
                 return BrokerOutput::Transmit(connection);
             }
         }
@@ -251,7 +266,7 @@ impl Broker {
         BrokerOutput::Wait(self.timers.first())
     }
 
-    /// Publishes a message of the program's own to all who subscribe to it.
+    /// Publishes a message of the program's own to all who subscribe to it; its Message Expiry Interval begins.
     ///
     /// # Errors
     ///
@@ -260,8 +275,8 @@ impl Broker {
         self.advance(now);
         let delivery = Delivery::ExactlyOnce { dup: false, packet_id: PacketId::MIN };
         let packet = Packet::from(message.publish(delivery, message.retain));
-        packet.encoded_len(Version::V3_1_1)?;
-        self.route(&Arc::new(message));
+        packet.encoded_len(Version::V5_0)?;
+        self.route(Arc::new(message.taken_over(self.now)), None, None);
         Ok(())
     }
 
@@ -278,7 +293,9 @@ impl Broker {
         let mut after = None;
         while let Some(message) = self.router.next_retained(filter, after) {
             after = Some(message.topic.name());
-            self.outputs.events.push_back(BrokerEvent::Message(Arc::clone(message)));
+            if !message.is_expired(self.now) {
+                self.outputs.events.push_back(BrokerEvent::Message(Arc::clone(message)));
+            }
         }
         Ok(())
     }
@@ -325,9 +342,15 @@ impl Broker {
             subscriptions += self.router.subscriptions_of(clients::subscriber(key));
             timers += usize::from(self.timers.contains(Timer::Session(key.index), &slot.timer));
             connected += usize::from(slot.connection.is_some());
-            let expires = slot.connection.is_none() && self.config.session_expiry.is_some();
-            assert_eq!(slot.timer.at().is_some(), expires, "the expiry of {}", slot.client_id);
+            assert_eq!(slot.timer.at(), slot.deadline(), "the timer of {}", slot.client_id);
+            let waits = slot.connection.is_none();
+            let expires = slot.expires.is_some();
+            assert!(waits || !expires && slot.will.is_none(), "{} is not away", slot.client_id);
+            let must = waits && self.config.session_expiry.is_some();
+            assert!(expires || !must, "{} never expires", slot.client_id);
         }
+        timers += usize::from(self.expiries.timer.at().is_some());
+        self.check_expiries();
         assert_eq!(subscriptions, self.router.subscriptions(), "subscriptions of nobody");
         assert_eq!(connected, self.statistics.clients_connected, "clients are miscounted");
         let mut pending = 0;

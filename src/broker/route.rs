@@ -7,67 +7,126 @@ use core::mem;
 use bytes::Bytes;
 
 use super::Broker;
-use super::clients;
+use super::clients::{self, Slot};
 use super::event::BrokerEvent;
-use super::permissions::Permissions;
 use super::slab::Key;
 use crate::message::{Message, Topic};
-use crate::router::{Match, RetainedSearch, Router};
-use crate::session::{Cursor, Dropped, Lookup};
-use crate::topic::TopicName;
+use crate::packet_id::PacketId;
+use crate::qos::QoS;
+use crate::reason::ReasonCode;
+use crate::router::{Match, Matches, RetainedSearch, Router, SubscriberId};
+use crate::session::{Cursor, Dropped, Grant, Lookup, Retain};
 
 impl Broker {
-    /// A message of a client's, which is acknowledged by now: 3.1 and 3.1.1 have no other answer to one that
-    /// is not routed. [MQTT-3.3.5-2]
-    pub(super) fn publish_from(&mut self, key: Key, message: &Arc<Message>) {
+    /// A message of a client's. Before 5.0 it is acknowledged by now: there is no other answer to one that is
+    /// not routed. [MQTT-3.3.5-2] In 5.0 the answer tells; at QoS 2 the message comes again when it is
+    /// released.
+    pub(super) fn publish_from(
+        &mut self,
+        key: Key,
+        message: Arc<Message>,
+        packet_id: Option<PacketId>,
+    ) {
         self.statistics.payload_bytes_received += message.payload.len() as u64;
         let Some(slot) = self.clients.get(key) else {
             return;
         };
-        if self.may_publish(&slot.permissions, message) {
-            self.route(message);
-        } else {
+        let refusal = self.refusal(&slot.permissions, &message);
+        let Some(packet_id) = packet_id else {
+            return match refusal {
+                None => self.route_from(key, message),
+                Some(_) => self.statistics.publish_rejected += 1,
+            };
+        };
+        if let Some(refusal) = refusal.or_else(|| self.retain_refusal(&message)) {
             self.statistics.publish_rejected += 1;
+            return self.acknowledge(
+                key,
+                message.qos,
+                packet_id,
+                refusal.code,
+                Some(&refusal.reason),
+            );
+        }
+        let mut matches = mem::take(&mut self.matches);
+        self.router.matches(message.topic.name(), Some(clients::subscriber(key)), &mut matches);
+        let nobody = matches.is_empty();
+        self.matches = matches;
+        let code = if nobody { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success };
+        self.acknowledge(key, message.qos, packet_id, code, None);
+        if message.qos < QoS::ExactlyOnce {
+            self.route_from(key, message);
         }
     }
 
-    /// Whether a client's message is routed.
-    fn may_publish(&self, permissions: &Permissions, message: &Message) -> bool {
-        let topic = message.topic.name();
-        permissions.may_publish(topic)
-            && !self.is_reserved(topic)
-            && topic.as_bytes().len() <= self.config.max_topic_length
-            && message.payload.len() <= self.config.max_payload_size
+    /// What is acknowledged is acknowledged before anybody is sent it.
+    fn acknowledge(
+        &mut self,
+        key: Key,
+        qos: QoS,
+        packet_id: PacketId,
+        code: ReasonCode,
+        reason: Option<&str>,
+    ) {
+        let Some(slot) = self.clients.get_mut(key) else {
+            return;
+        };
+        match qos {
+            QoS::ExactlyOnce => slot.session.pubrec(self.now, packet_id, code, reason),
+            _ => slot.session.puback(self.now, packet_id, code, reason),
+        }
+        self.outputs.announce(slot);
     }
 
-    /// Whether only the broker publishes there.
-    fn is_reserved(&self, topic: TopicName<'_>) -> bool {
-        self.config.sys_interval.is_some() && topic.as_bytes().starts_with(b"$SYS/")
+    /// A client's message that nothing is to be said against.
+    pub(super) fn route_from(&mut self, key: Key, message: Arc<Message>) {
+        let client_id = self.clients.get(key).map(|slot| Arc::clone(&slot.client_id));
+        self.route(message, Some(clients::subscriber(key)), client_id.as_deref());
     }
 
-    /// Retains the message if it asks for it, and delivers it.
-    pub(super) fn route(&mut self, message: &Arc<Message>) {
-        if message.retain && self.config.retain_available {
-            // [MQTT-3.3.1-5] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [MQTT-3.3.1-12]
-            let retained = self.router.retain(message);
+    /// Retains the message if it asks for it, and delivers it. [MQTT-3.3.1-5] [MQTT-3.3.1-10]
+    /// [MQTT-3.3.1-11] [MQTT-3.3.1-12]; in 5.0 [MQTT-3.3.1-5] to [MQTT-3.3.1-8]
+    pub(super) fn route(
+        &mut self,
+        mut message: Arc<Message>,
+        publisher: Option<SubscriberId>,
+        client_id: Option<&str>,
+    ) {
+        if message.retain && self.config.session.features.retain_available {
+            if let Some(client_id) = client_id {
+                let publisher = self.clients.fingerprint(client_id);
+                Arc::make_mut(&mut message).set_publisher(publisher);
+            }
+            let retained = self.retain(&message);
             self.statistics.retain_rejected += u64::from(retained.is_err());
         }
-        self.deliver_to_all(message);
+        self.deliver_to_all(&message, publisher);
     }
 
-    /// Queues the message for all who subscribe to it.
-    pub(super) fn deliver_to_all(&mut self, message: &Arc<Message>) {
+    /// Queues the message for all who subscribe to it, but for what the publisher does not want of its own.
+    /// [MQTT-3.8.3-3]
+    pub(super) fn deliver_to_all(
+        &mut self,
+        message: &Arc<Message>,
+        publisher: Option<SubscriberId>,
+    ) {
         let mut matches = mem::take(&mut self.matches);
-        self.router.matches(message.topic.name(), None, &mut matches);
+        self.router.matches(message.topic.name(), publisher, &mut matches);
         for found in &matches {
-            self.deliver(*found, message);
+            self.deliver(*found, &matches, message);
+        }
+        for group in matches.groups() {
+            let delivered = self.deliver_to_group(*group, message, None, true);
+            let lost = !delivered && message.qos > QoS::AtMostOnce;
+            self.statistics.publish_dropped += u64::from(lost);
         }
         self.matches = matches;
     }
 
-    /// Queues the message for one subscriber. To an existing subscription it goes without RETAIN.
-    /// [MQTT-3.3.1-9]
-    fn deliver(&mut self, found: Match, message: &Arc<Message>) {
+    /// Queues the message for one subscriber. To an existing subscription it goes without RETAIN, unless that
+    /// wants it as published. [MQTT-3.3.1-12] [MQTT-3.3.1-13]; before 5.0 [MQTT-3.3.1-9]
+    #[inline]
+    fn deliver(&mut self, found: Match, matches: &Matches, message: &Arc<Message>) {
         let Some(index) = clients::session_index(found.subscriber) else {
             let event = BrokerEvent::Message(Arc::clone(message));
             return self.outputs.events.push_back(event);
@@ -78,19 +137,16 @@ impl Broker {
         if !slot.permissions.may_receive(message.topic.name()) {
             return;
         }
-        match slot.session.queue_message(message, found.qos(), false) {
+        let grant = Grant {
+            qos: found.qos(),
+            retain: Retain::of(message, found.retain_as_published()),
+            identifiers: matches.identifiers(&found).collect(),
+            share: None,
+        };
+        match slot.session.queue_message(message, grant, self.now) {
             Ok(()) => self.outputs.announce(slot),
             Err(Dropped::Offline) => {}
             Err(_) => self.statistics.publish_dropped += 1,
-        }
-    }
-
-    /// The will of a connection that has ended, if its client may publish it.
-    pub(super) fn publish_will(&mut self, permissions: &Permissions, will: &Arc<Message>) {
-        if self.may_publish(permissions, will) {
-            self.route(will);
-        } else {
-            self.statistics.publish_rejected += 1;
         }
     }
 
@@ -99,12 +155,19 @@ impl Broker {
         let Some(slot) = self.clients.get_mut(key) else {
             return 0;
         };
-        let (router, permissions) = (&self.router, &slot.permissions);
-        let was_paused = slot.session.is_paused();
+        let (router, now) = (&self.router, self.now);
+        let Slot { session, permissions, .. } = slot;
+        let was_paused = session.is_paused();
         let sent = &mut self.statistics.packets.sent;
-        slot.session.advance(self.now);
-        let find = |cursor: &mut Cursor| next_retained(router, permissions, cursor);
-        let size = slot.session.transmit(out, max, sent, find);
+        session.advance(now);
+        let may_get = |message: &Message, cursor: &Cursor| {
+            permissions.may_receive(message.topic.name())
+                && !message.is_expired(now)
+                && (cursor.except.is_none() || message.publisher() != cursor.except)
+        };
+        let find = |cursor: &mut Cursor| next_retained(router, cursor, may_get);
+        let size = session.transmit(out, max, sent, find);
+        self.statistics.publish_dropped += session.take_dropped();
         if slot.session.is_paused() && !was_paused {
             self.outputs.paused.push_back(key);
         }
@@ -134,8 +197,12 @@ const SEARCHES: usize = 16;
 /// How many topics one look for a retained message may pass.
 const STEPS: usize = 100;
 
-/// The next retained message of a subscription that the client may receive.
-fn next_retained(router: &Router, permissions: &Permissions, cursor: &mut Cursor) -> Lookup {
+/// The next retained message of a subscription that the client may get.
+fn next_retained(
+    router: &Router,
+    cursor: &mut Cursor,
+    may_get: impl Fn(&Message, &Cursor) -> bool,
+) -> Lookup {
     for _ in 0..STEPS {
         let after = cursor.after.as_ref().map(Topic::name);
         let (message, found) = match router.search_retained(cursor.filter.filter(), after, STEPS) {
@@ -147,9 +214,9 @@ fn next_retained(router: &Router, permissions: &Permissions, cursor: &mut Cursor
         if !found {
             break;
         }
-        let topic = message.topic.name();
-        if permissions.may_receive(topic) {
-            let newer = router.retained_as(topic).is_some_and(|n| n > cursor.retain_count);
+        if may_get(message, cursor) {
+            let number = router.retained_as(message.topic.name());
+            let newer = number.is_some_and(|number| number > cursor.retain_count);
             return Lookup::Found(Arc::clone(message), newer);
         }
     }

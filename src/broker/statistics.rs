@@ -18,10 +18,11 @@ pub struct BrokerStatistics {
     pub client_faults: u64,
     /// How many connections were refused.
     pub refused: u64,
-    /// How many messages were published by clients and acknowledged, but not routed: those they may not
-    /// publish, and those over a limit.
+    /// How many messages of clients were not routed: those they may not publish, and those over a limit. Only
+    /// clients of 5.0 are told.
     pub publish_rejected: u64,
-    /// How many messages were dropped for one client each, because its queue was full.
+    /// How many messages were dropped for one client each: because its queue was full, or when they were to be sent
+    /// had expired or were larger than it takes.
     pub publish_dropped: u64,
     /// How many messages were not retained, for lack of room.
     pub retain_rejected: u64,

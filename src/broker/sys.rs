@@ -51,10 +51,10 @@ impl Broker {
         if let Ok(mut message) = Message::new(&topic, value.as_bytes().to_vec()) {
             message.retain = true;
             let message = Arc::new(message);
-            if self.config.retain_available {
+            if self.config.session.features.retain_available {
                 self.router.retain_without_limit(&message);
             }
-            self.deliver_to_all(&message);
+            self.deliver_to_all(&message, None);
         }
     }
 

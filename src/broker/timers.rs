@@ -12,6 +12,7 @@ use crate::time::Instant;
 pub(super) enum Timer {
     Connection(u32),
     Session(u32),
+    Retained,
     Statistics,
 }
 

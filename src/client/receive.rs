@@ -7,7 +7,7 @@ use super::answers::has_problem_information;
 use super::error::ServerFault;
 use super::event::{ClientEvent, DisconnectReason, PublishOutcome, RequestOutcome, Token};
 use super::queue::Key;
-use super::state::{Link, State, Turn};
+use super::state::{Link, State};
 use crate::codec::{Frame, FrameReader, Properties, PropertyId, SubscriptionIdentifier};
 use crate::delivery::{Acked, OutboundAliases, Received};
 use crate::message::{Message, Topic};
@@ -293,7 +293,7 @@ impl Link {
     /// CONNACK: what the server says holds from now on.
     fn accepted(&mut self, properties: &Properties<'_>, topic_aliases: u16) {
         self.terms.answered(properties);
-        self.authentication.turn = Turn::Nobody;
+        self.authentication.end();
         self.aliases = OutboundAliases::new(topic_aliases.min(self.terms.topic_alias_maximum)); // [MQTT-3.2.2-17]
     }
 

@@ -1,13 +1,12 @@
 //! The state of a connection, and what lives only as long as it.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::error::CommandError;
 use super::terms::Terms;
 use crate::codec::{Property, PropertyId};
-use crate::delivery::{InboundAliases, OutboundAliases};
+use crate::delivery::{Authentication, InboundAliases, OutboundAliases};
 use crate::packet::{Connect, Packet};
 use crate::time::Instant;
 use crate::version::Version;
@@ -102,21 +101,6 @@ impl State {
     }
 }
 
-/// Whose turn an authentication is, section 4.12 of 5.0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    Nobody,
-    Server,
-    Client,
-}
-
-/// The authentication of a connection.
-#[derive(Debug)]
-pub(super) struct Authentication {
-    pub(super) method: Option<Box<str>>,
-    pub(super) turn: Turn,
-}
-
 /// What the server must keep to by the CONNECT.
 #[derive(Debug)]
 pub(super) struct Receiving {
@@ -152,7 +136,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(connect: &Connect<'_>, early: bool, had_session: bool, now: Instant) -> Link {
-        let authentication = Authentication::of(connect);
+        let authentication = Authentication::of(&connect.properties);
         let terms = Terms::asked(connect);
         Link {
             version: connect.version,
@@ -199,17 +183,6 @@ impl Link {
         self.send(&Packet::PingReq);
         if let (None, Some(timeout)) = (self.ping_deadline, timeout.or(self.keep_alive())) {
             self.ping_deadline = Some(now + timeout);
-        }
-    }
-}
-
-impl Authentication {
-    fn of(connect: &Connect<'_>) -> Authentication {
-        match connect.properties.find(PropertyId::AuthenticationMethod) {
-            Some(Property::AuthenticationMethod(method)) => {
-                Authentication { method: Some(method.into()), turn: Turn::Server }
-            }
-            _ => Authentication { method: None, turn: Turn::Nobody },
         }
     }
 }

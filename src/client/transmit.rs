@@ -8,12 +8,11 @@ use super::Client;
 use super::event::{DisconnectReason, PublishOutcome};
 use super::queue::{Key, Request, Waiting, published};
 use super::state::{Link, State};
-use crate::codec::{Properties, Property, TopicAlias};
+use crate::codec::{Property, TopicAlias};
 use crate::delivery::{Batch, Unacknowledged};
 use crate::message::Message;
 use crate::packet::{Ack, Delivery, Packet};
 use crate::packet_id::PacketId;
-use crate::packet_type::PacketType;
 use crate::qos::QoS;
 use crate::statistics::Counts;
 use crate::time::Instant;
@@ -185,10 +184,10 @@ impl Client {
 
 impl Link {
     fn transmit_control(&mut self, batch: &mut Batch<'_>, max: usize) {
-        let before = finished(batch.counts());
+        let before = batch.counts().exchanges_ended();
         batch.control(&mut self.control, max);
-        let finished = finished(batch.counts()) - before;
-        self.receiving.open = self.receiving.open.saturating_sub(finished);
+        let ended = batch.counts().exchanges_ended() - before;
+        self.receiving.open = self.receiving.open.saturating_sub(ended);
     }
 
     /// PUBLISH, by the alias of its topic where there is one.
@@ -198,9 +197,8 @@ impl Link {
             return batch.publish(message, delivery, message.retain);
         };
         let mut publish = message.publish(delivery, message.retain);
-        let properties: Vec<_> =
-            publish.properties.iter().chain([Property::TopicAlias(alias)]).collect();
-        publish.properties = Properties::new(&properties);
+        let extended = message.properties.extended(None, &[Property::TopicAlias(alias)]);
+        publish.properties = extended.properties();
         if known {
             publish.topic = TopicName::BY_ALIAS;
         }
@@ -229,11 +227,6 @@ impl Link {
             Unacknowledged::Subscribe(_) | Unacknowledged::Unsubscribe => {}
         }
     }
-}
-
-/// How many PUBACK and PUBCOMP were sent: each makes room for a PUBLISH of the server's.
-fn finished(counts: &Counts) -> u64 {
-    counts.of(PacketType::PubAck).packets + counts.of(PacketType::PubComp).packets
 }
 
 /// How a message of the application's is sent; at QoS 0 it has neither DUP nor a packet identifier.

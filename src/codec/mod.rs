@@ -22,6 +22,8 @@ pub(crate) use crate::violation::Violation;
 pub(crate) use framing::{MAXIMUM_REMAINING_LENGTH, varint_len};
 pub(crate) use list::{Wire, sealed};
 pub(crate) use property::Place;
+#[cfg(feature = "alloc")]
+pub(crate) use property::Seen;
 pub(crate) use read::{Parsed, Strings, fail};
 #[cfg(feature = "alloc")]
 pub(crate) use write::BufSink;

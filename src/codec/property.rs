@@ -316,7 +316,7 @@ impl fmt::Display for PropertyId {
 
 /// Which properties were seen, a bit each; watches over where and how often they stand.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Seen(u64);
+pub(crate) struct Seen(u64);
 
 impl Seen {
     /// The bit that says that some property was seen more than once; none has this identifier.
@@ -347,6 +347,12 @@ impl Seen {
     #[inline(always)]
     const fn contains(self, id: PropertyId) -> bool {
         self.0 & id.bit() != 0
+    }
+
+    /// Those of both, which have none in common.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn and(self, other: Seen) -> Seen {
+        Seen(self.0 | other.0)
     }
 
     /// What section 3.1.2.11.10 and 3.15.2.2.2 ask of the authentication properties.
@@ -504,6 +510,43 @@ impl<'a> Properties<'a> {
             return Some(Properties::EMPTY);
         }
         Properties::read_block(block, place).ok()
+    }
+
+    /// The properties that a block of bytes was found to be, without another look at each.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn trusted(block: &'a [u8], seen: Seen) -> Properties<'a> {
+        Properties { list: List::from_strings(block, Strings::NONE), seen }
+    }
+
+    /// Which there are.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// How many bytes stand before the first property of that kind.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn offset(&self, id: PropertyId) -> Option<usize> {
+        let before = self.iter().take_while(|property| property.id() != id);
+        let len = |property: Property<'_>| property.encoded_len().unwrap_or(0);
+        self.contains(id).then(|| before.map(len).sum())
+    }
+
+    /// Those of some kinds, as a block of bytes, and which there are.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn to_block_of(
+        self,
+        wanted: impl Fn(PropertyId) -> bool,
+    ) -> (alloc::vec::Vec<u8>, Seen) {
+        let (mut block, mut seen) = (alloc::vec::Vec::new(), Seen(0));
+        for property in self.iter().filter(|property| wanted(property.id())) {
+            let written = property.write(&mut super::write::BufSink(&mut block));
+            debug_assert_eq!(written, Some(()), "a vector has room");
+            let bit = property.id().bit();
+            seen.0 |= if seen.0 & bit != 0 { Seen::REPEATED } else { bit };
+        }
+        (block, seen)
     }
 
     /// The block of bytes that they are, without the length before them, where they were checked.

@@ -85,12 +85,13 @@ impl<'a> Batch<'a> {
     /// A PUBLISH with that payload.
     #[inline]
     pub(crate) fn publish_as(&mut self, publish: &Publish<'_>, payload: &Bytes) {
+        let properties = publish.properties.encoded_len(Place::Anywhere).unwrap_or(0);
+        let header = 16 + publish.topic.as_bytes().len() + properties;
         if payload.len() < SEGMENT {
+            self.small.reserve(header + payload.len());
             return self.packet(&(*publish).into());
         }
         let before = self.small.len();
-        let properties = publish.properties.encoded_len(Place::Anywhere).unwrap_or(0);
-        let header = 16 + publish.topic.as_bytes().len() + properties;
         self.small.resize(before + header, 0);
         let room = self.small.get_mut(before..).unwrap_or_default();
         let encoded = publish.encode_header(self.version, room);

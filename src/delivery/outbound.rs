@@ -162,13 +162,13 @@ impl<K: Copy, M> Outbound<K, M> {
             return Acked::Unknown;
         };
         match &entry.what {
-            Unacknowledged::ExactlyOnce(_) => {
-                entry.what = Unacknowledged::Released;
-                Acked::Release
-            }
-            Unacknowledged::Released => Acked::Release,
-            _ => Acked::Unexpected,
+            Unacknowledged::ExactlyOnce(_) => entry.what = Unacknowledged::Released,
+            Unacknowledged::Released => {}
+            _ => return Acked::Unexpected,
         }
+        // PUBREL goes out now, and not again.
+        self.resend.retain(|waiting| *waiting != id);
+        Acked::Release
     }
 
     /// PUBREC with an error: the exchange is over. [MQTT-4.4.0-2]
@@ -243,6 +243,9 @@ impl<K: Copy, M> Outbound<K, M> {
 
     /// The session is gone, and everything with it: the keys, in order.
     pub(crate) fn discard(&mut self) -> Vec<K> {
+        if self.entries.is_empty() {
+            return Vec::new(); // as most are
+        }
         let lost = self.in_order(|_| true);
         self.entries.clear();
         self.resend.clear();
@@ -264,12 +267,8 @@ impl<K: Copy, M> Outbound<K, M> {
         }
     }
 
-    /// The next packet to be sent again; it counts as sent. [MQTT-4.6.0-1]
-    pub(crate) fn next_resend(&mut self) -> Option<(PacketId, &Unacknowledged<M>)> {
-        self.next_resend_within(true)
-    }
-
-    /// The same; without room for a PUBLISH, the next PUBREL. [MQTT-3.3.4-8] [MQTT-3.3.4-10]
+    /// The next packet to be sent again; it counts as sent. Without room for a PUBLISH, the next PUBREL.
+    /// [MQTT-4.6.0-1]; in 5.0 [MQTT-3.3.4-8] [MQTT-3.3.4-10]
     pub(crate) fn next_resend_within(
         &mut self,
         room: bool,
@@ -284,6 +283,9 @@ impl<K: Copy, M> Outbound<K, M> {
     }
 
     fn in_order(&self, wanted: impl Fn(&Unacknowledged<M>) -> bool) -> Vec<(PacketId, K)> {
+        if self.entries.is_empty() {
+            return Vec::new();
+        }
         self.iter().filter(|(_, _, what)| wanted(what)).map(|(id, key, _)| (id, key)).collect()
     }
 
@@ -370,10 +372,10 @@ mod tests {
         outbound.pubrec(id(1));
         assert_eq!(outbound.connection_lost(), [3]);
         outbound.resume();
-        assert_eq!(outbound.next_resend().map(|(id, _)| id), Some(id(65_535)));
+        assert_eq!(outbound.next_resend_within(true).map(|(id, _)| id), Some(id(65_535)));
         assert_eq!(outbound.puback(id(3)), Acked::Done(4));
-        assert_eq!(outbound.next_resend(), Some((id(1), &Unacknowledged::Released)));
-        assert_eq!(outbound.next_resend(), None);
+        assert_eq!(outbound.next_resend_within(true), Some((id(1), &Unacknowledged::Released)));
+        assert_eq!(outbound.next_resend_within(true), None);
         assert_eq!(outbound.discard(), [1, 2]);
         outbound.check_invariants();
     }

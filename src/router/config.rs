@@ -24,6 +24,9 @@ pub struct RouterConfig {
     /// How many subscriptions one subscriber may have, shared ones too; a new one beyond is refused, a replacement never.
     /// Default 1,000: clients have tens, and it bounds what one of them can take.
     pub max_subscriptions: usize,
+    /// How many of them may be shared, section 4.8.2 of 5.0; a new one beyond is refused. Default 100: each may
+    /// bring a client another copy of the same message.
+    pub max_shared_subscriptions: usize,
     /// How many retained messages are kept; a new topic beyond is refused. Default 100,000: one for each
     /// of many devices, while clients that make up topics cannot go on for ever.
     pub max_retained_messages: usize,
@@ -38,6 +41,7 @@ impl Default for RouterConfig {
             seed: 0,
             max_topic_levels: 64,
             max_subscriptions: 1000,
+            max_shared_subscriptions: 100,
             max_retained_messages: 100_000,
             max_retained_bytes: 256 << 20,
         }
@@ -50,6 +54,7 @@ impl fmt::Debug for RouterConfig {
         f.debug_struct("RouterConfig")
             .field("max_topic_levels", &self.max_topic_levels)
             .field("max_subscriptions", &self.max_subscriptions)
+            .field("max_shared_subscriptions", &self.max_shared_subscriptions)
             .field("max_retained_messages", &self.max_retained_messages)
             .field("max_retained_bytes", &self.max_retained_bytes)
             .finish_non_exhaustive()

@@ -13,6 +13,9 @@ pub enum SubscribeError {
     /// The subscriber has [`max_subscriptions`](crate::RouterConfig::max_subscriptions) already.
     #[error("the subscriber has as many subscriptions as it may have")]
     TooManySubscriptions,
+    /// The subscriber has [`max_shared_subscriptions`](crate::RouterConfig::max_shared_subscriptions) already.
+    #[error("the subscriber has as many shared subscriptions as it may have")]
+    TooManySharedSubscriptions,
     /// The number is beyond [`SubscriberId::MAX`](crate::SubscriberId::MAX).
     #[error("the number of the subscriber is too large")]
     SubscriberIdTooLarge,

@@ -27,6 +27,19 @@ pub struct GroupId {
     count: u32,
 }
 
+impl GroupId {
+    /// The same as a number.
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.node.0) << 32 | u64::from(self.count)
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> GroupId {
+        let [a, b, c, d, e, f, g, h] = bits.to_be_bytes();
+        let node = NodeId(u32::from_be_bytes([a, b, c, d]));
+        GroupId { node, count: u32::from_be_bytes([e, f, g, h]) }
+    }
+}
+
 /// A member of a group whose turn it is; from [`Router::next_member`](crate::Router::next_member).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -146,7 +159,7 @@ impl Groups {
         &mut self,
         tree: &Tree,
         id: GroupId,
-        mut is_able: impl FnMut(SubscriberId) -> bool,
+        mut is_able: impl FnMut(&Member) -> bool,
     ) -> Option<Member> {
         let group = self.find_mut(tree, id.node).filter(|group| group.id == id)?;
         let members = tree.subscribers(id.node);
@@ -154,9 +167,10 @@ impl Groups {
         let (had, to_come) = members.split_at_checked(turn)?;
         let in_turn = (turn + 1..).zip(to_come).chain((1..).zip(had));
         for (turn, entry) in in_turn {
-            if is_able(entry.found.subscriber) {
+            let member = Member::from(entry);
+            if is_able(&member) {
                 group.turn = number(turn);
-                return Some(Member::from(entry));
+                return Some(member);
             }
         }
         None
@@ -253,7 +267,7 @@ mod tests {
     }
 
     fn next(router: &mut Router, group: GroupId, able: &[u32]) -> Option<(u32, u8)> {
-        let member = router.next_member(group, |subscriber| able.contains(&subscriber.0))?;
+        let member = router.next_member(group, |member| able.contains(&member.subscriber.0))?;
         Some((member.subscriber.0, member.qos.into()))
     }
 
@@ -341,8 +355,8 @@ mod tests {
         assert_eq!(next(&mut router, group, &[]), None);
         assert_eq!(next(&mut router, group, &[0, 1, 2, 3]), Some((1, 0)));
         let mut asked = Vec::new();
-        router.next_member(group, |subscriber| {
-            asked.push(subscriber.0);
+        router.next_member(group, |member| {
+            asked.push(member.subscriber.0);
             false
         });
         assert_eq!(asked, [2, 3, 0, 1]);
@@ -440,6 +454,18 @@ mod tests {
         assert!(subscribe(&mut router, 1, "$share/g/a/b", 2));
         assert_eq!(matched(&mut router, "a/b").1.len(), 1);
         router.check_invariants();
+    }
+
+    #[test]
+    fn a_group_is_found_by_its_number_and_its_successor_is_not() {
+        let mut router = router();
+        subscribe(&mut router, 1, "$share/g/t", 0);
+        let group = matched(&mut router, "t").1[0];
+        assert_eq!(GroupId::from_bits(group.to_bits()), group);
+        router.remove_subscriber(SubscriberId(1));
+        subscribe(&mut router, 1, "$share/g/t", 0);
+        assert_ne!(GroupId::from_bits(group.to_bits()), matched(&mut router, "t").1[0]);
+        assert_eq!(router.members(GroupId::from_bits(group.to_bits())).count(), 0);
     }
 
     #[test]

@@ -38,7 +38,7 @@ use tree::Path;
 /// use std::sync::Arc;
 ///
 /// use mqtt_sansio::{
-///     Matches, Message, QoS, Router, RouterConfig, SubscriberId, Subscription,
+///     Matches, Member, Message, QoS, Router, RouterConfig, SubscriberId, Subscription,
 ///     SubscriptionIdentifier, TopicFilter, TopicName, Version,
 /// };
 ///
@@ -85,7 +85,7 @@ use tree::Path;
 /// let identifiers = matches.iter().flat_map(|found| matches.identifiers(found));
 /// assert!(identifiers.eq(identifier)); // the logger's
 /// for group in matches.groups() {
-///     let is_able = |cook: SubscriberId| cook != cooks[0]; // who is offline today
+///     let is_able = |cook: &Member| cook.subscriber != cooks[0]; // who is offline today
 ///     let member = router.next_member(*group, is_able).unwrap();
 ///     assert_eq!((member.subscriber, member.qos), (cooks[1], QoS::ExactlyOnce));
 /// }
@@ -214,7 +214,7 @@ impl Router {
     pub fn next_member(
         &mut self,
         group: GroupId,
-        is_able: impl FnMut(SubscriberId) -> bool,
+        is_able: impl FnMut(&Member) -> bool,
     ) -> Option<Member> {
         self.subscriptions.next_member(group, is_able)
     }
@@ -233,6 +233,16 @@ impl Router {
     /// what holds no longer.
     pub fn retain(&mut self, message: &Arc<Message>) -> Result<(), RetainError> {
         self.retained.retain(message)
+    }
+
+    /// What [`retain`](Router::retain) would say of a message.
+    pub(crate) fn check_retain(&self, message: &Message) -> Result<(), RetainError> {
+        self.retained.check(message)
+    }
+
+    /// Removes the retained message of a topic.
+    pub(crate) fn forget_retained(&mut self, topic: TopicName<'_>) {
+        self.retained.remove(topic);
     }
 
     /// As [`retain`](Router::retain), for the few messages of a server's own that its clients must not crowd
@@ -380,7 +390,8 @@ mod tests {
         assert_eq!(
             format!("{config:?}"),
             "RouterConfig { max_topic_levels: 64, max_subscriptions: 1000, \
-             max_retained_messages: 100000, max_retained_bytes: 268435456, .. }"
+             max_shared_subscriptions: 100, max_retained_messages: 100000, \
+             max_retained_bytes: 268435456, .. }"
         );
         let mut router = Router::new(config);
         let filter = TopicFilter::new("secret").unwrap();

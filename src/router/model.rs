@@ -267,7 +267,7 @@ fn publish(
         let answer = Answer::of(router, &matches);
         let mut members = Vec::new();
         for (group, candidates) in matches.groups().iter().zip(&answer.groups) {
-            let member = router.next_member(*group, is_able);
+            let member = router.next_member(*group, |member| is_able(member.subscriber));
             match &member {
                 Some(member) => {
                     prop_assert!(is_able(member.subscriber), "{:?} is not able", member);

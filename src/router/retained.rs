@@ -78,6 +78,23 @@ impl Retained {
         Err(error)
     }
 
+    /// What [`retain`](Retained::retain) would say of a message.
+    pub(super) fn check(&self, message: &Message) -> Result<(), RetainError> {
+        if message.payload.is_empty() {
+            return Ok(());
+        }
+        let place = Place { start: message.topic.name().as_bytes(), end: b"" };
+        let old = self.messages.get::<dyn Key + '_>(&place).filter(|stored| stored.2);
+        let (messages, bytes) = old.map_or((0, 0), |stored| (1, stored.0.size()));
+        if self.limited.messages - messages >= self.max_messages {
+            return Err(RetainError::TooManyMessages);
+        }
+        if (self.limited.bytes - bytes).saturating_add(message.size()) > self.max_bytes {
+            return Err(RetainError::TooManyBytes);
+        }
+        Ok(())
+    }
+
     pub(super) fn retain_without_limit(&mut self, message: &Arc<Message>) {
         self.put(message, false);
     }
@@ -107,7 +124,7 @@ impl Retained {
         }
     }
 
-    fn remove(&mut self, topic: TopicName<'_>) {
+    pub(super) fn remove(&mut self, topic: TopicName<'_>) {
         let place = Place { start: topic.as_bytes(), end: b"" };
         if let Some(old) = self.messages.take::<dyn Key + '_>(&place) {
             self.uncount(&old);
@@ -649,6 +666,28 @@ mod tests {
                 if let Some((topic, gone)) = changes.next() {
                     change(&mut retained, &mut topics, topic, *gone);
                 }
+            }
+        }
+
+        #[test]
+        fn the_check_says_beforehand_what_retaining_says(
+            messages in proptest::collection::vec(("[abc]", "[x]{0,6}", any::<bool>()), 1..40),
+        ) {
+            let config = RouterConfig {
+                max_retained_messages: 2,
+                max_retained_bytes: 9,
+                ..RouterConfig::default()
+            };
+            let mut retained = Retained::new(&config);
+            for (topic, payload, is_limited) in messages {
+                let message = message(&topic, &payload);
+                if is_limited {
+                    let check = retained.check(&message);
+                    prop_assert_eq!(check, retained.retain(&message), "{} {}", topic, payload);
+                } else {
+                    retained.retain_without_limit(&message);
+                }
+                retained.check_invariants();
             }
         }
 

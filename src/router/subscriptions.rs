@@ -1,5 +1,7 @@
 //! Who has subscribed to what.
 
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -24,8 +26,11 @@ pub(super) struct Subscriptions {
     /// How many of them are shared, and how many have No Local.
     shared: usize,
     no_local: usize,
+    /// The shared ones of each subscriber that has some.
+    shared_of: BTreeMap<u32, usize>,
     max_levels: usize,
     max_subscriptions: usize,
+    max_shared: usize,
 }
 
 /// One subscription, seen from its subscriber.
@@ -47,8 +52,10 @@ impl Subscriptions {
             len: 0,
             shared: 0,
             no_local: 0,
+            shared_of: BTreeMap::new(),
             max_levels: config.max_topic_levels,
             max_subscriptions: config.max_subscriptions,
+            max_shared: config.max_shared_subscriptions,
         }
     }
 
@@ -95,6 +102,9 @@ impl Subscriptions {
         if self.of(subscriber) >= self.max_subscriptions {
             return Err(SubscribeError::TooManySubscriptions);
         }
+        if path.share.is_some() && self.shared_of(subscriber) >= self.max_shared {
+            return Err(SubscribeError::TooManySharedSubscriptions);
+        }
         if !self.tree.has_room_for(levels.saturating_add(2)) {
             return Err(SubscribeError::RouterFull);
         }
@@ -102,6 +112,7 @@ impl Subscriptions {
         if path.share.is_some() {
             self.groups.add(&self.tree, node);
             self.shared += 1;
+            *self.shared_of.entry(subscriber.0).or_default() += 1;
         }
         self.add(subscriber.0, node, options);
         Ok(false)
@@ -170,6 +181,9 @@ impl Subscriptions {
         }
         let entries = self.tree.subscribers_mut(node);
         let removed = entries.swap_remove(position);
+        if is_shared {
+            self.forget_shared(removed.found.subscriber);
+        }
         self.note_position(node, position);
         let entries = self.tree.subscribers_mut(node);
         if entries.is_empty() {
@@ -184,6 +198,20 @@ impl Subscriptions {
         self.len -= 1;
         self.no_local -= usize::from(removed.found.options.no_local());
         removed
+    }
+
+    /// How many shared subscriptions a subscriber has.
+    fn shared_of(&self, subscriber: SubscriberId) -> usize {
+        self.shared_of.get(&subscriber.0).copied().unwrap_or(0)
+    }
+
+    fn forget_shared(&mut self, subscriber: SubscriberId) {
+        if let btree_map::Entry::Occupied(mut shared) = self.shared_of.entry(subscriber.0) {
+            *shared.get_mut() -= 1;
+            if *shared.get() == 0 {
+                shared.remove();
+            }
+        }
     }
 
     /// Tells the subscriber which stands there now.
@@ -226,6 +254,8 @@ impl Subscriptions {
         self.tree.check_invariants();
         self.groups.check_invariants(&self.tree);
         assert_eq!(self.shared, self.groups.entries(&self.tree), "shared subscriptions");
+        assert_eq!(self.shared, self.shared_of.values().sum(), "the shares of subscribers");
+        assert!(self.shared_of.values().all(|n| (1..=self.max_shared).contains(n)), "shares");
         assert_eq!(self.len, self.tree.entries(), "subscriptions, seen from their filters");
         let places = self.subscribers.iter().map(Vec::len).sum::<usize>();
         assert_eq!(self.len, places, "subscriptions, seen from their subscribers");
@@ -323,7 +353,7 @@ impl Subscriptions {
     pub(super) fn next_member(
         &mut self,
         group: GroupId,
-        is_able: impl FnMut(SubscriberId) -> bool,
+        is_able: impl FnMut(&Member) -> bool,
     ) -> Option<Member> {
         self.groups.next_member(&self.tree, group, is_able)
     }

@@ -28,7 +28,7 @@ pub(super) struct Tree {
 
 /// The place of a node in the slab.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct NodeId(u32);
+pub(super) struct NodeId(pub(super) u32);
 
 /// A filter as the tree has it: its own levels, and for a shared subscription two more.
 #[derive(Clone, Copy)]

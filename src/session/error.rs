@@ -1,8 +1,9 @@
 //! What can go wrong with one client: by its fault ([`ClientFault`]) or for lack of room ([`Dropped`]).
 
-use crate::codec::DecodeError;
+use crate::codec::{DecodeError, TopicAlias};
+use crate::delivery::AliasFault;
 use crate::packet_id::PacketId;
-use crate::packet_type::PacketType;
+use crate::packet_type::{PacketType, Sender};
 use crate::reason::ReasonCode;
 use crate::version::Version;
 
@@ -16,9 +17,6 @@ pub enum ClientFault {
     /// It began with another packet than CONNECT, or with something that is no MQTT. [MQTT-3.1.0-1]
     #[error("the first byte was {0:#04x}, and not that of a CONNECT")]
     NotConnect(u8),
-    /// It speaks a version that is not served.
-    #[error("the client speaks MQTT {0}, which is not served")]
-    UnsupportedVersion(Version),
     /// Its client identifier is not one of its version: empty, too long, or empty without a clean session.
     /// [MQTT-3.1.3-9]
     #[error("the client identifier is empty or too long for this kind of CONNECT")]
@@ -51,9 +49,49 @@ pub enum ClientFault {
     /// It sends what must be answered, and does not take the answers.
     #[error("the client does not take the answers to what it sends")]
     AnswersNotTaken,
-    /// It published at a higher QoS than is served.
+    /// It published, or has a will, at a higher QoS than is served. [MQTT-3.2.2-12]
     #[error("the client published at a QoS that is not served")]
     QoSNotSupported,
+    /// It published a message to be retained, or has such a will, where none are. [MQTT-3.2.2-13]
+    #[error("the client published a message to be retained, and none are")]
+    RetainNotSupported,
+    /// Its will is said to be text, and is none.
+    #[error("the payload of the will is said to be UTF-8 text, and is not")]
+    PayloadFormatInvalid,
+    /// It has more QoS 1 and 2 messages open than it was told in CONNACK. (Section 3.3.4.)
+    #[error("the client has more QoS 1 and 2 messages open than the Receive Maximum")]
+    ReceiveMaximumExceeded,
+    /// It used a topic alias above the maximum that it was told. (Section 3.3.2.3.4.)
+    #[error("the client used topic alias {0}, which is above the maximum")]
+    TopicAliasInvalid(TopicAlias),
+    /// It used a topic alias that stands for nothing. (Section 3.3.4.)
+    #[error("the client used topic alias {0}, which stands for no topic")]
+    UnknownTopicAlias(TopicAlias),
+    /// It subscribed with wildcards where none are served. (Section 3.2.2.3.11.)
+    #[error("the client subscribed with a wildcard, and none are served")]
+    WildcardSubscriptionsNotSupported,
+    /// It gave a subscription an identifier where none are served. (Section 3.2.2.3.12.)
+    #[error("the client gave a subscription an identifier, and none are served")]
+    SubscriptionIdentifiersNotSupported,
+    /// It shared a subscription where none can be. (Section 3.2.2.3.13.)
+    #[error("the client shared a subscription, and none can be")]
+    SharedSubscriptionsNotSupported,
+    /// It prolonged in DISCONNECT a session that was to end with the connection. (Section 3.14.2.2.2.)
+    #[error("the client prolonged in DISCONNECT a session that was to end with the connection")]
+    SessionExpiryRaised,
+    /// Its authentication method is none that is known. [MQTT-4.12.0-1]
+    #[error("the authentication method is not supported")]
+    AuthenticationMethod,
+    /// It sent an AUTH that was not its turn, or has another authentication method than CONNECT.
+    /// [MQTT-4.12.0-5] [MQTT-4.12.0-7]
+    #[error("the client sent AUTH out of turn, or with another method than in CONNECT")]
+    UnexpectedAuth,
+    /// It went on before it was authenticated. [MQTT-3.1.2-30]
+    #[error("the client sent {0} before it was authenticated")]
+    NotAuthenticated(PacketType),
+    /// An answer that it must have is larger than the Maximum Packet Size of its CONNECT. [MQTT-3.1.2-24]
+    #[error("the answer is larger than the client's Maximum Packet Size")]
+    AnswerTooLarge,
 }
 
 impl ClientFault {
@@ -62,14 +100,38 @@ impl ClientFault {
     pub const fn reason_code(&self) -> ReasonCode {
         match self {
             ClientFault::Decode(error) => error.reason_code(),
-            ClientFault::UnsupportedVersion(_) => ReasonCode::UnsupportedProtocolVersion,
             ClientFault::ClientIdentifier(_) => ReasonCode::ClientIdentifierNotValid,
-            ClientFault::TooManyUnreleased => ReasonCode::ReceiveMaximumExceeded,
+            ClientFault::TooManyUnreleased | ClientFault::ReceiveMaximumExceeded => {
+                ReasonCode::ReceiveMaximumExceeded
+            }
             ClientFault::TooEarly | ClientFault::AnswersNotTaken | ClientFault::TooManyFilters => {
                 ReasonCode::QuotaExceeded
             }
             ClientFault::QoSNotSupported => ReasonCode::QoSNotSupported,
+            ClientFault::RetainNotSupported => ReasonCode::RetainNotSupported,
+            ClientFault::PayloadFormatInvalid => ReasonCode::PayloadFormatInvalid,
+            ClientFault::TopicAliasInvalid(_) => ReasonCode::TopicAliasInvalid,
+            ClientFault::WildcardSubscriptionsNotSupported => {
+                ReasonCode::WildcardSubscriptionsNotSupported
+            }
+            ClientFault::SubscriptionIdentifiersNotSupported => {
+                ReasonCode::SubscriptionIdentifiersNotSupported
+            }
+            ClientFault::SharedSubscriptionsNotSupported => {
+                ReasonCode::SharedSubscriptionsNotSupported
+            }
+            ClientFault::AuthenticationMethod => ReasonCode::BadAuthenticationMethod,
+            ClientFault::AnswerTooLarge => ReasonCode::PacketTooLarge,
             _ => ReasonCode::ProtocolError,
+        }
+    }
+}
+
+impl From<AliasFault> for ClientFault {
+    fn from(fault: AliasFault) -> ClientFault {
+        match fault {
+            AliasFault::AboveMaximum(alias) => ClientFault::TopicAliasInvalid(alias),
+            AliasFault::Unknown(alias) => ClientFault::UnknownTopicAlias(alias),
         }
     }
 }
@@ -96,6 +158,9 @@ pub enum CloseReason {
     /// The client sent DISCONNECT: its will is dropped. [MQTT-3.14.4-3]
     #[error("the client disconnected")]
     Disconnected,
+    /// The client sent DISCONNECT of 5.0 with another code than 0: its will is published. [MQTT-3.1.2-8]
+    #[error("the client disconnected: {0}")]
+    DisconnectedWith(ReasonCode),
     /// The transport was closed or lost.
     #[error("the transport was closed or lost")]
     TransportClosed,
@@ -127,7 +192,25 @@ impl CloseReason {
     pub(crate) fn is_answered(self) -> bool {
         match self {
             CloseReason::ClientFault(fault) => fault != ClientFault::AnswersNotTaken,
-            reason => matches!(reason, CloseReason::Disconnected | CloseReason::Requested),
+            reason => matches!(
+                reason,
+                CloseReason::Disconnected
+                    | CloseReason::DisconnectedWith(_)
+                    | CloseReason::Requested
+            ),
         }
+    }
+
+    /// The code of the DISCONNECT that a client of 5.0 is sent, where it is sent one. (Section 4.13.)
+    pub(crate) fn disconnect_code(self) -> Option<ReasonCode> {
+        let code = match self {
+            CloseReason::KeepAliveTimeout => ReasonCode::KeepAliveTimeout,
+            CloseReason::TakenOver => ReasonCode::SessionTakenOver, // [MQTT-3.1.4-3]
+            CloseReason::Requested => ReasonCode::AdministrativeAction,
+            CloseReason::ClientFault(fault) => fault.reason_code(),
+            _ => return None,
+        };
+        let allowed = code.is_allowed_from(Sender::Server, PacketType::Disconnect);
+        Some(if allowed { code } else { ReasonCode::ProtocolError })
     }
 }

@@ -11,13 +11,21 @@
 //!     └────────────────── Session::connect ───────────────────────────┘
 //! ```
 
+mod answer;
+mod authentication;
 mod config;
+mod connack;
+mod connect;
+mod deliver;
+mod ending;
 mod error;
 mod event;
+mod explain;
 mod handshake;
 mod link;
 mod queue;
 mod receive;
+mod rejection;
 mod transmit;
 mod unreleased;
 
@@ -28,29 +36,34 @@ use core::fmt;
 
 use bytes::Bytes;
 
-pub use config::{HandshakeConfig, SessionConfig};
+pub use authentication::AuthenticationError;
+pub use config::{FeatureConfig, HandshakeConfig, SessionConfig};
+pub(crate) use connack::check_acceptance;
+pub use connect::ConnectRequest;
+pub(crate) use ending::{Ended, check_disconnect};
 pub use error::{ClientFault, CloseReason, Dropped};
-pub use event::{SessionEvent, SessionOutput};
-pub use handshake::{ConnectRequest, Handshake, Rejection};
-pub(crate) use queue::{Cursor, Lookup};
+pub use event::{SessionEvent, SessionOutput, SubscriptionRequest};
+pub(crate) use explain::check as check_properties;
+pub use handshake::{Handshake, HandshakeEvent};
+pub(crate) use queue::{Cursor, Grant, Lookup, Retain, Share};
 pub(crate) use receive::Request;
+pub use rejection::Rejection;
 
-use crate::codec::FrameReader;
-use crate::delivery::Outbound;
-use crate::message::{Filter, Message};
-use crate::packet::{ConnAck, Delivery, Packet, SubAck, UnsubAck};
-use crate::packet_id::PacketId;
-use crate::qos::QoS;
-use crate::reason::ReasonCode;
+use crate::codec::{FrameReader, Property};
+use crate::delivery::{Batch, Outbound};
+use crate::message::Filter;
+use crate::owned_properties::OwnedProperties;
+use crate::packet::Packet;
 use crate::statistics::Counts;
 use crate::time::Instant;
-use crate::topic::{TopicFilter, TopicName};
 use crate::version::Version;
+use crate::violation::Violation;
+use handshake::Pending;
 use link::Link;
 use queue::{Queue, Sending};
 use unreleased::Unreleased;
 
-/// The server's side of one client of 3.1 or 3.1.1, without input or output of its own: what
+/// The server's side of one client, without input or output of its own: what
 /// [`Client`](crate::Client) is on the other side.
 ///
 /// It answers and acknowledges, resends, keeps order, watches the keep alive and queues what the client
@@ -61,7 +74,8 @@ use unreleased::Unreleased;
 /// ```
 /// use std::sync::Arc;
 /// use mqtt_sansio::{
-///     Handshake, Instant, Message, QoS, ReasonCode, Session, SessionConfig, SessionEvent, SessionOutput,
+///     Handshake, HandshakeEvent, Instant, Message, QoS, ReasonCode, Session, SessionConfig, SessionEvent,
+///     SessionOutput,
 /// };
 ///
 /// let now = Instant::from_millis(0);
@@ -69,7 +83,9 @@ use unreleased::Unreleased;
 /// let mut handshake = Handshake::new(now, config.clone());
 /// // A connection was opened, and its first bytes were read: CONNECT, and SUBSCRIBE at once.
 /// let mut bytes = &b"\x10\x0d\0\x04MQTT\x04\x02\0\x05\0\x01a\x82\x06\0\x01\0\x01t\x01"[..];
-/// let request = handshake.handle_input(&mut bytes)?.expect("the CONNECT is whole");
+/// let Some(HandshakeEvent::Connect(request)) = handshake.handle_input(&mut bytes)? else {
+///     panic!("the CONNECT is whole");
+/// };
 /// assert_eq!(request.client_id, "a");
 ///
 /// let mut session = Session::new(config); // or the one kept for this client identifier
@@ -82,7 +98,7 @@ use unreleased::Unreleased;
 ///             session.poll_transmit(now, &mut sent, 65_536); // then: write them
 ///         }
 ///         SessionOutput::Event(SessionEvent::Subscribe { packet_id, .. }) => {
-///             session.suback(now, packet_id, &[ReasonCode::GrantedQoS1]);
+///             session.suback(now, packet_id, &[ReasonCode::GrantedQoS1], None);
 ///             let message = Arc::new(Message::new("t", "hello")?);
 ///             session.deliver(now, &message, QoS::AtLeastOnce, false)?;
 ///         }
@@ -110,8 +126,14 @@ pub struct Session {
     announced: bool,
     /// Whether a search for retained messages was left for others to have their turn.
     paused: bool,
-    /// Whether the driver is to be told to close.
+    /// What is sent of a connection that is over.
+    farewell: Vec<u8>,
+    /// Whether the driver is to be told to close once that is sent.
     close: bool,
+    /// That of the last connection.
+    version: Version,
+    /// How many messages were not sent since somebody has asked: they had expired, or were too large.
+    dropped: u64,
     /// The latest time that was told: an earlier one counts as this.
     now: Instant,
 }
@@ -131,7 +153,10 @@ impl Session {
             events: VecDeque::new(),
             announced: false,
             paused: false,
+            farewell: Vec::new(),
             close: false,
+            version: Version::V3_1_1,
+            dropped: 0,
             now: Instant::default(),
         }
     }
@@ -140,32 +165,69 @@ impl Session {
     /// a clean start. Returns whether a session was present. A connection that the session still has is taken
     /// over: its driver closes it. Before CONNECT this does nothing.
     pub fn connect(&mut self, now: Instant, handshake: Handshake) -> bool {
-        self.advance(now);
-        self.close_with_event(CloseReason::TakenOver);
-        if let Some((session_present, early)) = self.accept(now, handshake) {
-            self.handle_input(now, &early);
-            return session_present;
-        }
-        false
+        self.connect_with(now, handshake, &[]).unwrap_or(false)
     }
 
-    /// [`connect`](Session::connect), but for the bytes that came after CONNECT.
-    pub(crate) fn accept(&mut self, now: Instant, handshake: Handshake) -> Option<(bool, Vec<u8>)> {
-        let (connect, reader, early) = handshake.into_parts()?;
-        let now = self.advance(now);
-        if connect.clean_start {
-            self.discard(); // [MQTT-3.1.2-6]
+    /// The same with what the server says in CONNACK of 5.0 beside what follows from the configuration, of which
+    /// Session Expiry Interval and Server Keep Alive hold from then on. Before 5.0 it is left out.
+    ///
+    /// # Errors
+    ///
+    /// Where a property cannot be said, and nothing has happened then. Besides these two there may be Assigned
+    /// Client Identifier, where the client has sent none, Response Information, which is sent where it is asked
+    /// for, Authentication Data, Reason String and User Properties.
+    pub fn connect_with(
+        &mut self,
+        now: Instant,
+        handshake: Handshake,
+        properties: &[Property<'_>],
+    ) -> Result<bool, Violation> {
+        check_acceptance(properties, !handshake.client_id().is_empty())?;
+        self.advance(now);
+        self.close_with_event(CloseReason::TakenOver);
+        match self.accept(now, handshake, properties) {
+            Ok(None) => {}
+            Ok(Some((session_present, early))) => {
+                self.handle_input(now, &early);
+                return Ok(session_present);
+            }
+            Err(Rejection { fault, answer, .. }) => {
+                self.farewell = answer.map(Vec::from).unwrap_or_default();
+                self.close = true;
+                self.closed(fault.into(), OwnedProperties::EMPTY, None);
+            }
         }
-        let session_present = self.known; // [MQTT-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+        Ok(false)
+    }
+
+    /// [`connect_with`](Session::connect_with), but for the bytes that came after CONNECT.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        handshake: Handshake,
+        properties: &[Property<'_>],
+    ) -> Result<Option<(bool, Vec<u8>)>, Rejection> {
+        let Some((pending, reader)) = handshake.into_parts() else {
+            return Ok(None);
+        };
+        let Pending { connect, authentication, early, unsent, .. } = pending;
+        let now = self.advance(now);
+        let mut link = Link::new(&connect, authentication, reader, now, &self.config);
+        link.control = unsent;
+        // [MQTT-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+        let session_present = self.known && !connect.clean_start;
+        link.accept(session_present, &connect, properties, &self.config)
+            .map_err(|fault| connect.rejection(fault))?;
+        if connect.clean_start && self.known {
+            self.discard(); // [MQTT-3.1.2-4]; before 5.0 [MQTT-3.1.2-6]
+        }
         self.known = true;
         self.outbound.resume();
-        let mut link = Link::new(connect, reader, now);
-        // 3.1 has no such flag.
-        let flag = session_present && link.version != Version::V3_1;
-        link.send(&ConnAck::accepted(flag).into());
+        self.version = link.version;
         self.link = Some(link);
+        self.farewell = Vec::new();
         self.close = false;
-        Some((session_present, early))
+        Ok(Some((session_present, early)))
     }
 
     /// Bytes came. Whatever they are, this does not fail: a fault of the client's is an event and a close.
@@ -201,93 +263,8 @@ impl Session {
     pub fn handle_closed(&mut self, now: Instant) {
         self.advance(now);
         self.close_with_event(CloseReason::TransportClosed);
+        self.farewell = Vec::new();
         self.close = false;
-    }
-
-    /// Ends the connection, if there is one: the will is published.
-    pub fn disconnect(&mut self, now: Instant) {
-        self.advance(now);
-        self.close_with_event(CloseReason::Requested);
-    }
-
-    /// Answers a SUBSCRIBE: for each filter in its order the QoS granted, or a failure. 3.1 knows no failures:
-    /// there, QoS 0 stands in for it. [MQTT-3.8.4-1] [MQTT-3.9.3-1]
-    pub fn suback(&mut self, now: Instant, packet_id: PacketId, reason_codes: &[ReasonCode]) {
-        self.advance(now);
-        let Some(link) = &mut self.link else {
-            return;
-        };
-        let before_5_0 = |code: &ReasonCode| match code.granted_qos() {
-            Some(_) => *code,
-            None if link.version == Version::V3_1 => ReasonCode::GRANTED_QOS_0,
-            None => ReasonCode::UnspecifiedError,
-        };
-        let reason_codes: Vec<_> = reason_codes.iter().map(before_5_0).collect();
-        if !reason_codes.is_empty() {
-            link.send(&SubAck::new(packet_id, &reason_codes).into());
-        }
-    }
-
-    /// Answers an UNSUBSCRIBE. [MQTT-3.10.4-4]
-    pub fn unsuback(&mut self, now: Instant, packet_id: PacketId) {
-        self.advance(now);
-        self.send(&Packet::UnsubAck(UnsubAck::new(packet_id, &[])));
-    }
-
-    /// Queues a message for the client, at the lower of its QoS and the one granted. [MQTT-3.8.4-6] `retain`
-    /// says whether it is sent because of a new subscription. [MQTT-3.3.1-8] [MQTT-3.3.1-9]
-    ///
-    /// # Errors
-    ///
-    /// Where the message is not kept.
-    pub fn deliver(
-        &mut self,
-        now: Instant,
-        message: &Arc<Message>,
-        granted: QoS,
-        retain: bool,
-    ) -> Result<(), Dropped> {
-        self.advance(now);
-        let delivery = Delivery::ExactlyOnce { dup: false, packet_id: PacketId::MAX };
-        let packet = Packet::from(message.publish(delivery, retain));
-        packet.encoded_len(Version::V3_1_1).map_err(|_| Dropped::TooLarge)?;
-        self.queue_message(message, granted, retain)
-    }
-
-    /// [`deliver`](Session::deliver), for a message that came in a packet.
-    pub(crate) fn queue_message(
-        &mut self,
-        message: &Arc<Message>,
-        granted: QoS,
-        retain: bool,
-    ) -> Result<(), Dropped> {
-        let qos = message.qos.min(granted).min(self.config.max_qos);
-        if self.link.is_none() && qos == QoS::AtMostOnce {
-            return Err(Dropped::Offline);
-        }
-        let sending = Sending { message: Arc::clone(message), qos, retain };
-        self.queue.push(sending, &self.config)
-    }
-
-    /// Queues the retained messages of a new subscription, which are found as they are sent.
-    pub(crate) fn deliver_retained(
-        &mut self,
-        filter: TopicFilter<'_>,
-        granted: QoS,
-        retain_count: u64,
-    ) -> Result<(), Dropped> {
-        self.queue.push_retained(filter, granted, retain_count, &self.config)
-    }
-
-    /// The permissions have changed: what waits under other topics is dropped. What was sent and is not
-    /// finished stays.
-    pub(crate) fn retain_topics(&mut self, kept: impl FnMut(TopicName<'_>) -> bool) {
-        self.queue.retain_topics(kept);
-    }
-
-    /// A subscription has ended: of its retained messages no more are sent. [MQTT-3.10.4-2]
-    pub(crate) fn forget_retained(&mut self, filter: TopicFilter<'_>) {
-        self.queue.remove_retained(filter);
     }
 
     /// Appends what is to be sent to `out` and returns its bytes: whole packets, small ones together in
@@ -298,7 +275,14 @@ impl Session {
     /// messages wait in the queue.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<Bytes>, max: usize) -> usize {
         self.advance(now);
-        self.transmit(out, max, &mut Counts::default(), |_| Lookup::Finished)
+        let counts = &mut Counts::default();
+        if self.link.is_some() {
+            return self.transmit(out, max, counts, |_| Lookup::Finished);
+        }
+        self.announced = false;
+        let mut batch = Batch::new(out, self.version, counts);
+        batch.control(&mut self.farewell, max);
+        batch.finish()
     }
 
     /// What is to be done next: poll until [`Wait`](SessionOutput::Wait). `Transmit` is said once for what
@@ -310,7 +294,8 @@ impl Session {
         if self.announce() {
             return SessionOutput::Transmit;
         }
-        if core::mem::take(&mut self.close) {
+        if self.close && self.farewell.is_empty() {
+            self.close = false;
             return SessionOutput::Close;
         }
         SessionOutput::Wait(self.deadline())
@@ -367,9 +352,19 @@ impl Session {
         self.link.as_ref()?.keep_alive_deadline()
     }
 
-    /// Whether the session ends with its connection. [MQTT-3.1.2-6]
-    pub(crate) fn is_clean(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.clean_start)
+    /// The version of the last connection.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether the client speaks 5.0.
+    pub(crate) fn speaks_5_0(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.terms.is_some())
+    }
+
+    /// How many messages were not sent since the last call: they had expired, or were too large for the client.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        core::mem::take(&mut self.dropped) + self.queue.take_expired()
     }
 
     /// Frames borrow the reader while the session handles them.
@@ -384,47 +379,6 @@ impl Session {
         }
     }
 
-    /// The answers that were not pulled yet: the connection ends with them.
-    pub(crate) fn take_answers(&mut self) -> Bytes {
-        self.link.as_mut().map(|link| core::mem::take(&mut link.control).into()).unwrap_or_default()
-    }
-
-    /// Ends the connection, if there is one, and returns the will that is to be published.
-    /// [MQTT-3.1.2-8] [MQTT-3.14.4-3]
-    pub(crate) fn close(&mut self, reason: CloseReason) -> Option<Arc<Message>> {
-        let link = self.link.take()?;
-        self.announced = false;
-        self.paused = false;
-        self.outbound.connection_lost();
-        if link.clean_start {
-            self.discard();
-        } else {
-            self.queue.drop_at_most_once();
-        }
-        link.will.filter(|_| reason != CloseReason::Disconnected)
-    }
-
-    fn close_with_event(&mut self, reason: CloseReason) {
-        if self.link.is_some() {
-            let will = self.close(reason);
-            self.close = true;
-            // Nobody waits for their answers any more.
-            self.events.retain(|event| {
-                !matches!(event, SessionEvent::Subscribe { .. } | SessionEvent::Unsubscribe { .. })
-            });
-            self.events.push_back(SessionEvent::Closed { reason, will });
-        }
-    }
-
-    /// The session is over. [MQTT-3.1.2-6]
-    fn discard(&mut self) {
-        self.known = false;
-        self.outbound.discard();
-        self.inflight_bytes = 0;
-        self.unreleased.clear();
-        self.queue.clear();
-    }
-
     /// Puts a packet in line.
     fn send(&mut self, packet: &Packet<'_>) {
         if let Some(link) = &mut self.link {
@@ -435,17 +389,29 @@ impl Session {
     /// Hands a request on to those who are not in the call that it came with.
     fn act(&mut self, request: Request<'_>) {
         let event = match request {
-            Request::Publish(message) => SessionEvent::Publish(message),
+            Request::Publish(message, packet_id) => SessionEvent::Publish { message, packet_id },
+            Request::Release(message) => SessionEvent::Release(message),
             Request::Subscribe(subscribe) => {
-                let subscriptions = subscribe.filters.iter().map(|s| (s.filter.into(), s.qos));
-                let subscriptions = subscriptions.collect();
-                SessionEvent::Subscribe { packet_id: subscribe.packet_id, subscriptions }
+                let subscriptions = subscribe.filters.iter();
+                SessionEvent::Subscribe {
+                    packet_id: subscribe.packet_id,
+                    subscriptions: subscriptions.map(|s| SubscriptionRequest::new(&s)).collect(),
+                    properties: OwnedProperties::copied(&subscribe.properties),
+                }
             }
-            Request::Unsubscribe(unsubscribe) => {
-                let filters = unsubscribe.filters.iter().map(Filter::from).collect();
-                SessionEvent::Unsubscribe { packet_id: unsubscribe.packet_id, filters }
+            Request::Unsubscribe(unsubscribe) => SessionEvent::Unsubscribe {
+                packet_id: unsubscribe.packet_id,
+                filters: unsubscribe.filters.iter().map(Filter::from).collect(),
+                properties: OwnedProperties::copied(&unsubscribe.properties),
+            },
+            Request::Authenticate(auth) => SessionEvent::Authentication {
+                reason_code: auth.reason_code,
+                properties: OwnedProperties::copied(&auth.properties),
+            },
+            Request::Disconnect(reason, properties) => {
+                let last = self.last_packets(reason, None);
+                return self.close_with(reason, properties, last);
             }
-            Request::Disconnect => return self.close_with_event(CloseReason::Disconnected),
         };
         self.events.push_back(event);
     }
@@ -458,7 +424,9 @@ impl Session {
         self.queue.check_invariants(&self.config);
         let inflight: usize = self.outbound.iter().map(|(_, size, _)| size).sum();
         assert_eq!(self.inflight_bytes, inflight, "the bytes in flight are miscounted");
-        assert!(!self.announced || self.link.is_some(), "there is nobody to send to");
+        let nobody = self.link.is_none() && self.farewell.is_empty();
+        assert!(!self.announced || !nobody, "there is nobody to send to");
+        assert!(self.link.is_none() || self.farewell.is_empty(), "two connections to send to");
     }
 }
 

@@ -3,12 +3,16 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::config::SessionConfig;
 use super::error::Dropped;
+use crate::codec::SubscriptionIdentifier;
 use crate::message::{Filter, Message, Topic};
 use crate::qos::QoS;
+use crate::time::Instant;
 use crate::topic::{TopicFilter, TopicName};
+use crate::version::Version;
 
 /// An empty queue keeps no more room than for so many entries.
 const KEPT_CAPACITY: usize = 64;
@@ -19,7 +23,82 @@ pub(super) struct Sending {
     pub(super) message: Arc<Message>,
     /// What it is sent at: not more than the message's own.
     pub(super) qos: QoS,
-    pub(super) retain: bool,
+    pub(super) retain: Retain,
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// What few messages have beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Extra {
+    /// Those of the subscriptions that it comes for. [MQTT-3.3.4-4]
+    pub(super) identifiers: Vec<SubscriptionIdentifier>,
+    /// The shared subscription that it comes for, as the server numbers it.
+    pub(super) share: Option<Share>,
+}
+
+/// A shared subscription, section 4.8.2 of 5.0, by a number of the server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Share(pub(crate) u64);
+
+/// The RETAIN flag that a message is sent with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retain {
+    /// It is not set. [MQTT-3.3.1-12]; before 5.0 [MQTT-3.3.1-9]
+    Cleared,
+    /// It is as it was published, and was set: to clients of 5.0. [MQTT-3.3.1-13]
+    AsPublished,
+    /// The message was retained, and goes to a new subscription. (Section 3.3.1.3.)
+    Retained,
+}
+
+impl Retain {
+    /// That of a message for a subscription that was there before.
+    #[inline]
+    pub(crate) fn of(message: &Message, as_published: bool) -> Retain {
+        if as_published && message.retain { Retain::AsPublished } else { Retain::Cleared }
+    }
+
+    pub(super) fn flag(self, version: Version) -> bool {
+        match self {
+            Retain::Cleared => false,
+            Retain::AsPublished => version.has_properties(),
+            Retain::Retained => true,
+        }
+    }
+}
+
+/// What the subscriptions that a message comes for give it.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    /// The QoS that was granted.
+    pub(crate) qos: QoS,
+    pub(crate) retain: Retain,
+    /// The identifiers of the subscriptions that it comes for.
+    pub(crate) identifiers: Vec<SubscriptionIdentifier>,
+    /// The shared subscription that it comes for.
+    pub(crate) share: Option<Share>,
+}
+
+impl Sending {
+    /// The message at the lower of its QoS and those that allow it. [MQTT-3.8.4-8]
+    pub(super) fn new(message: &Arc<Message>, grant: Grant, maximum: QoS) -> Sending {
+        let Grant { qos, retain, identifiers, share } = grant;
+        let is_plain = identifiers.is_empty() && share.is_none();
+        Sending {
+            message: Arc::clone(message),
+            qos: message.qos.min(qos).min(maximum),
+            retain,
+            extra: (!is_plain).then(|| Box::new(Extra { identifiers, share })),
+        }
+    }
+
+    pub(super) fn identifiers(&self) -> &[SubscriptionIdentifier] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.identifiers)
+    }
+
+    pub(super) fn share(&self) -> Option<Share> {
+        self.extra.as_ref()?.share
+    }
 }
 
 /// The retained messages of a new subscription: they are looked up one by one as they can be sent, so
@@ -34,6 +113,10 @@ pub(crate) struct Cursor {
     pub(crate) retain_count: u64,
     /// The topic of the last one.
     pub(crate) after: Option<Topic>,
+    /// The identifier of the subscription.
+    pub(crate) identifier: Option<SubscriptionIdentifier>,
+    /// Whose messages are left out, as the server recognises publishers. [MQTT-3.8.3-3]
+    pub(crate) except: Option<u64>,
 }
 
 /// What looking for the next retained message of a [`Cursor`] has found.
@@ -63,6 +146,10 @@ pub(super) struct Queue {
     all: Load,
     /// How many of the entries are cursors.
     cursors: usize,
+    /// No message expires before this.
+    expiry: Option<Instant>,
+    /// How many have made room for others since somebody has asked.
+    expired: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,12 +177,19 @@ impl Load {
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, sending: Sending, config: &SessionConfig) -> Result<(), Dropped> {
+    pub(super) fn push(
+        &mut self,
+        sending: Sending,
+        config: &SessionConfig,
+        now: Instant,
+    ) -> Result<(), Dropped> {
         let size = sending.message.size();
         let at_most_once = sending.qos == QoS::AtMostOnce;
-        let load = if at_most_once { self.all } else { self.kept };
-        if !load.has_room(size, config) {
+        if !self.has_room(at_most_once, size, config, now) {
             return Err(Dropped::QueueFull);
+        }
+        if let Some(expires) = sending.message.expires() {
+            self.expiry = Some(self.expiry.map_or(expires, |first| first.min(expires)));
         }
         self.all.add(size);
         if !at_most_once {
@@ -105,21 +199,93 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether a message of that size and kind has room, once what is worth nothing any more has gone.
+    #[inline]
+    pub(super) fn has_room(
+        &mut self,
+        at_most_once: bool,
+        size: usize,
+        config: &SessionConfig,
+        now: Instant,
+    ) -> bool {
+        let load = if at_most_once { self.all } else { self.kept };
+        if load.has_room(size, config) {
+            return true;
+        }
+        let mut before = self.all.messages + 1;
+        while self.all.messages < before {
+            before = self.all.messages;
+            self.drop_expired(now);
+            let load = if at_most_once { self.all } else { self.kept };
+            if load.has_room(size, config) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Makes room of what is worth nothing any more: first at the front, where it mostly is. [MQTT-3.3.2-5]
+    fn drop_expired(&mut self, now: Instant) {
+        let before = self.all.messages;
+        while let Some(Entry::Message(sending)) = self.entries.front() {
+            if !sending.message.is_expired(now) {
+                break;
+            }
+            self.pop();
+        }
+        if self.all.messages < before {
+            self.expired += (before - self.all.messages) as u64;
+            return;
+        }
+        if self.expiry.is_some_and(|first| first <= now) {
+            self.retain(|entry| match entry {
+                Entry::Message(sending) => !sending.message.is_expired(now),
+                Entry::Retained(_) => true,
+            });
+            let expiries = self.entries.iter().filter_map(|entry| match entry {
+                Entry::Message(sending) => sending.message.expires(),
+                Entry::Retained(_) => None,
+            });
+            self.expiry = expiries.min();
+            self.expired += (before - self.all.messages) as u64;
+        }
+    }
+
+    pub(super) fn take_expired(&mut self) -> u64 {
+        core::mem::take(&mut self.expired)
+    }
+
     /// Queues the retained messages of a subscription.
     pub(super) fn push_retained(
         &mut self,
-        filter: TopicFilter<'_>,
-        qos: QoS,
-        retain_count: u64,
+        cursor: Cursor,
         config: &SessionConfig,
     ) -> Result<(), Dropped> {
         if self.cursors >= config.max_queued_messages.max(1) {
             return Err(Dropped::QueueFull);
         }
         self.cursors += 1;
-        let cursor = Cursor { filter: filter.into(), qos, retain_count, after: None };
         self.entries.push_back(Entry::Retained(Box::new(cursor)));
         Ok(())
+    }
+
+    /// The messages of shared subscriptions, and which entries they are.
+    pub(super) fn shared(&self) -> impl Iterator<Item = (usize, Share, &Arc<Message>)> {
+        self.entries.iter().enumerate().filter_map(|(place, entry)| match entry {
+            Entry::Message(sending) => Some((place, sending.share()?, &sending.message)),
+            Entry::Retained(_) => None,
+        })
+    }
+
+    /// Takes out the entries at these places, which are in order.
+    pub(super) fn remove(&mut self, places: impl Iterator<Item = usize>) {
+        let mut places = places.peekable();
+        let mut place = 0;
+        self.retain(|_| {
+            let remove = places.next_if_eq(&place).is_some();
+            place += 1;
+            !remove
+        });
     }
 
     /// Whether this very message waits.
@@ -181,7 +347,7 @@ impl Queue {
     }
 
     fn retain(&mut self, mut kept: impl FnMut(&Entry) -> bool) {
-        let Queue { entries, kept: kept_load, all, cursors } = self;
+        let Queue { entries, kept: kept_load, all, cursors, .. } = self;
         (*kept_load, *all, *cursors) = (Load::default(), Load::default(), 0);
         entries.retain(|entry| {
             let keep = kept(entry);
@@ -200,7 +366,7 @@ impl Queue {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Queue::default();
+        *self = Queue { expired: self.expired, ..Queue::default() };
     }
 
     /// How many messages wait.
@@ -239,9 +405,25 @@ impl Queue {
 }
 
 impl Cursor {
-    /// A retained message of the subscription, which the cursor has passed. [MQTT-3.3.1-8]
-    pub(super) fn sending(&self, message: Arc<Message>) -> Sending {
-        let qos = message.qos.min(self.qos);
-        Sending { message, qos, retain: true }
+    pub(crate) fn new(filter: TopicFilter<'_>, qos: QoS, retain_count: u64) -> Cursor {
+        Cursor {
+            filter: filter.into(),
+            qos,
+            retain_count,
+            after: None,
+            identifier: None,
+            except: None,
+        }
+    }
+
+    /// A retained message of the subscription, which the cursor has passed. (Section 3.3.1.3.)
+    pub(super) fn sending(&self, message: &Arc<Message>) -> Sending {
+        let grant = Grant {
+            qos: self.qos,
+            retain: Retain::Retained,
+            identifiers: self.identifier.into_iter().collect(),
+            share: None,
+        };
+        Sending::new(message, grant, self.qos)
     }
 }

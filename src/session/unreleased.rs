@@ -11,23 +11,32 @@ use crate::packet_id::PacketId;
 /// The messages by packet identifier; bounded in number and bytes.
 #[derive(Debug, Default)]
 pub(super) struct Unreleased {
-    messages: BTreeMap<PacketId, Arc<Message>>,
+    messages: BTreeMap<PacketId, Held>,
     bytes: usize,
 }
 
+/// A message that awaits its PUBREL.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) message: Arc<Message>,
+    /// Whether the server has said that it takes it over: only in 5.0 it can say no.
+    pub(super) accepted: bool,
+}
+
 impl Unreleased {
-    /// Keeps a message until PUBREL. Until then its identifier means this message: a second one with it is
-    /// the same again. [MQTT-4.3.3-2]
-    pub(super) fn publish(
+    /// Whether the identifier means a message that is kept: a second one with it is the same again.
+    /// [MQTT-4.3.3-10]; before 5.0 [MQTT-4.3.3-2]
+    pub(super) fn contains(&self, id: PacketId) -> bool {
+        self.messages.contains_key(&id)
+    }
+
+    /// Keeps a message until PUBREL.
+    pub(super) fn keep(
         &mut self,
         id: PacketId,
-        message: impl FnOnce() -> Arc<Message>,
+        message: &Arc<Message>,
         config: &SessionConfig,
     ) -> Result<(), ClientFault> {
-        if self.messages.contains_key(&id) {
-            return Ok(());
-        }
-        let message = message();
         let bytes = self.bytes.saturating_add(message.size());
         if self.messages.len() >= config.max_unreleased_messages
             || bytes > config.max_unreleased_bytes
@@ -35,15 +44,22 @@ impl Unreleased {
             return Err(ClientFault::TooManyUnreleased);
         }
         self.bytes = bytes;
-        self.messages.insert(id, message);
+        self.messages.insert(id, Held { message: Arc::clone(message), accepted: false });
         Ok(())
     }
 
-    /// PUBREL: the message, once.
-    pub(super) fn release(&mut self, id: PacketId) -> Option<Arc<Message>> {
-        let message = self.messages.remove(&id)?;
-        self.bytes -= message.size();
-        Some(message)
+    /// The server takes a message over.
+    pub(super) fn accept(&mut self, id: PacketId) {
+        if let Some(held) = self.messages.get_mut(&id) {
+            held.accepted = true;
+        }
+    }
+
+    /// PUBREL, or PUBREC with an error: the message, once.
+    pub(super) fn release(&mut self, id: PacketId) -> Option<Held> {
+        let held = self.messages.remove(&id)?;
+        self.bytes -= held.message.size();
+        Some(held)
     }
 
     pub(super) fn clear(&mut self) {
@@ -52,7 +68,7 @@ impl Unreleased {
 
     /// Panics where the counter is not the sum of what it counts.
     pub(super) fn check_invariants(&self) {
-        let bytes: usize = self.messages.values().map(|message| message.size()).sum();
+        let bytes: usize = self.messages.values().map(|held| held.message.size()).sum();
         assert_eq!(self.bytes, bytes, "the unreleased bytes are miscounted");
     }
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use mqtt_sansio::{
-    ClientFault, CloseReason, Dropped, Filter, Handshake, Instant, Message, PacketId, QoS,
-    ReasonCode, Session, SessionConfig, SessionEvent, SessionOutput, Version,
+    ClientFault, CloseReason, Dropped, Filter, Handshake, HandshakeEvent, Instant, Message,
+    OwnedProperties, PacketId, QoS, ReasonCode, Session, SessionConfig, SessionEvent,
+    SessionOutput, Subscription, Version,
 };
 
 use crate::bench::ms;
 use crate::wire::{
-    connect, connect_with_will, puback, publish, publish1, publish2, pubrel, subscribe, unhex,
-    unsubscribe, words,
+    connect, connect_with_will, filter, puback, publish, publish1, publish2, pubrel, subscribe,
+    unhex, unsubscribe, words,
 };
 
 const NOW: Instant = Instant::from_millis(1000);
@@ -49,7 +50,8 @@ fn handshake(config: &Arc<SessionConfig>, connect: &[u8]) -> Handshake {
     assert_eq!(handshake.deadline(), Some(NOW + config.handshake.timeout));
     assert!(!handshake.is_connect_received());
     let mut bytes = connect;
-    assert!(handshake.handle_input(&mut bytes).unwrap().is_some());
+    let event = handshake.handle_input(&mut bytes).unwrap();
+    assert!(matches!(event, Some(HandshakeEvent::Connect(_))), "{event:?}");
     assert!(handshake.is_connect_received());
     assert_eq!((handshake.deadline(), bytes), (None, &[][..]));
     handshake
@@ -74,8 +76,20 @@ fn message(name: &str, payload: &str, qos: QoS) -> Arc<Message> {
     Arc::new(message)
 }
 
-fn closed(reason: CloseReason, will: Option<Arc<Message>>) -> Vec<SessionEvent> {
-    vec![SessionEvent::Closed { reason, will }]
+/// The end of a connection of 3.1.1, and whether its session is kept.
+fn closed(reason: CloseReason, will: Option<Arc<Message>>, kept: bool) -> Vec<SessionEvent> {
+    vec![SessionEvent::Closed {
+        reason,
+        properties: OwnedProperties::EMPTY,
+        will,
+        will_delay_interval: 0,
+        session_expiry_interval: if kept { u32::MAX } else { 0 },
+    }]
+}
+
+/// A message that is acknowledged already.
+fn published(name: &str, payload: &str, qos: QoS) -> SessionEvent {
+    SessionEvent::Publish { message: message(name, payload, qos), packet_id: None }
 }
 
 fn id(id: u16) -> PacketId {
@@ -92,7 +106,7 @@ fn what_comes_after_connect_is_kept_until_it_is_accepted() {
     session.connect(NOW, handshake);
     let told = told(&mut session, NOW);
     assert_eq!(told.sent, unhex("20020000"));
-    assert_eq!(told.events, [SessionEvent::Publish(message("t", "early", QoS::AtMostOnce))]);
+    assert_eq!(told.events, [published("t", "early", QoS::AtMostOnce)]);
 }
 
 #[test]
@@ -101,11 +115,11 @@ fn messages_are_acknowledged_and_handed_on_at_qos_2_with_pubrel() {
     session.handle_input(NOW, &[publish1(1, "t", "1"), publish2(2, "t", "2")].concat());
     let first = told(&mut session, NOW);
     assert_eq!(first.sent, unhex("40020001 50020002"), "{}", words(&first.sent));
-    assert_eq!(first.events, [SessionEvent::Publish(message("t", "1", QoS::AtLeastOnce))]);
+    assert_eq!(first.events, [published("t", "1", QoS::AtLeastOnce)]);
     session.handle_input(NOW, &pubrel(2));
     let second = told(&mut session, NOW);
     assert_eq!(second.sent, unhex("70020002"));
-    assert_eq!(second.events, [SessionEvent::Publish(message("t", "2", QoS::ExactlyOnce))]);
+    assert_eq!(second.events, [published("t", "2", QoS::ExactlyOnce)]);
 }
 
 #[test]
@@ -113,24 +127,31 @@ fn subscribe_and_unsubscribe_are_answered_by_the_server() {
     let (_, mut session) = connected(&connect("a", |_| ()));
     session.handle_input(NOW, &subscribe(7, &[("a/#", 2), ("b", 1)]));
     let asked = told(&mut session, NOW);
-    let filter = |name| Filter::new(name).unwrap();
-    let subscriptions = vec![(filter("a/#"), QoS::ExactlyOnce), (filter("b"), QoS::AtLeastOnce)];
-    assert_eq!(asked.events, [SessionEvent::Subscribe { packet_id: id(7), subscriptions }]);
+    let [SessionEvent::Subscribe { packet_id, subscriptions, properties }] = &asked.events[..]
+    else {
+        panic!("{:?}", asked.events)
+    };
+    let wanted = [("a/#", QoS::ExactlyOnce), ("b", QoS::AtLeastOnce)];
+    let wanted = wanted.map(|(name, qos)| Subscription::new(filter(name), qos));
+    assert!(subscriptions.iter().map(|asked| asked.subscription()).eq(wanted));
+    assert_eq!((*packet_id, properties), (id(7), &OwnedProperties::EMPTY));
     assert_eq!(asked.sent, unhex(""));
-    session.suback(NOW, id(7), &[ReasonCode::GrantedQoS2, ReasonCode::NotAuthorized]);
+    session.suback(NOW, id(7), &[ReasonCode::GrantedQoS2, ReasonCode::NotAuthorized], None);
     assert_eq!(told(&mut session, NOW).sent, unhex("9004 0007 02 80"));
     session.handle_input(NOW, &unsubscribe(8, &["b"]));
-    let filters = vec![filter("b")];
+    let filters = vec![Filter::new("b").unwrap()];
     let asked = told(&mut session, NOW);
-    assert_eq!(asked.events, [SessionEvent::Unsubscribe { packet_id: id(8), filters }]);
-    session.unsuback(NOW, id(8));
+    let properties = OwnedProperties::EMPTY;
+    let wanted = SessionEvent::Unsubscribe { packet_id: id(8), filters, properties };
+    assert_eq!(asked.events, [wanted]);
+    session.unsuback(NOW, id(8), &[ReasonCode::Success], None);
     assert_eq!(told(&mut session, NOW).sent, unhex("b0020008"));
 }
 
 #[test]
 fn in_3_1_a_refused_filter_looks_granted_at_qos_0() {
     let (_, mut session) = connected(&connect("a", |connect| connect.version = Version::V3_1));
-    session.suback(NOW, id(7), &[ReasonCode::GrantedQoS1, ReasonCode::NotAuthorized]);
+    session.suback(NOW, id(7), &[ReasonCode::GrantedQoS1, ReasonCode::NotAuthorized], None);
     assert_eq!(told(&mut session, NOW).sent, unhex("9004 0007 01 00"));
 }
 
@@ -152,7 +173,7 @@ fn a_client_that_is_away_is_kept_what_is_above_qos_0() {
     session.handle_closed(NOW);
     assert!(!session.is_connected());
     let told_of = told(&mut session, NOW);
-    assert_eq!(told_of.events, closed(CloseReason::TransportClosed, None));
+    assert_eq!(told_of.events, closed(CloseReason::TransportClosed, None, true));
     assert!(!told_of.close, "it is closed");
     let at = |qos| message("t", "x", qos);
     let dropped = session.deliver(NOW, &at(QoS::AtMostOnce), QoS::ExactlyOnce, false);
@@ -196,7 +217,7 @@ fn the_will_comes_with_every_end_but_disconnect() {
         end(&mut session);
         let told = told(&mut session, NOW);
         let published = (reason != CloseReason::Disconnected).then(|| Arc::clone(&will));
-        assert_eq!(told.events, closed(reason, published));
+        assert_eq!(told.events, closed(reason, published, false));
         assert_eq!((told.close, told.wait), (close, None), "{reason}");
     }
 }
@@ -207,7 +228,7 @@ fn a_second_connection_takes_over_from_the_first() {
     session.connect(NOW, handshake(&config, &stays()));
     let told = told(&mut session, NOW);
     let will = message("w", "bye", QoS::AtMostOnce);
-    assert_eq!(told.events, closed(CloseReason::TakenOver, Some(will)));
+    assert_eq!(told.events, closed(CloseReason::TakenOver, Some(will), false));
     assert_eq!((told.sent, told.close), (unhex("20020000"), false));
 }
 
@@ -221,7 +242,7 @@ fn silence_ends_the_connection_after_one_and_a_half_keep_alives() {
     assert!(session.is_connected());
     session.handle_timeout(ms(24_000));
     let told = told(&mut session, ms(24_000));
-    assert_eq!(told.events, closed(CloseReason::KeepAliveTimeout, None));
+    assert_eq!(told.events, closed(CloseReason::KeepAliveTimeout, None, false));
     assert!(told.close);
 }
 
@@ -229,8 +250,8 @@ fn silence_ends_the_connection_after_one_and_a_half_keep_alives() {
 fn without_a_connection_nothing_is_sent_and_nothing_comes_again() {
     let mut session = Session::new(Arc::new(SessionConfig::default()));
     session.handle_input(NOW, &publish("t", "x"));
-    session.suback(NOW, id(1), &[ReasonCode::GrantedQoS1]);
-    session.unsuback(NOW, id(1));
+    session.suback(NOW, id(1), &[ReasonCode::GrantedQoS1], None);
+    session.unsuback(NOW, id(1), &[ReasonCode::Success], None);
     session.handle_timeout(NOW);
     session.disconnect(NOW);
     session.handle_closed(NOW);
@@ -258,7 +279,7 @@ fn a_request_of_an_earlier_connection_is_not_asked_on_the_next() {
     session.handle_input(NOW, &publish("t", "routed"));
     session.connect(NOW, handshake(&config, &connect("a", |_| ())));
     let told = told(&mut session, NOW);
-    let routed = SessionEvent::Publish(message("t", "routed", QoS::AtMostOnce));
-    let closed = closed(CloseReason::TakenOver, None);
+    let routed = published("t", "routed", QoS::AtMostOnce);
+    let closed = closed(CloseReason::TakenOver, None, false);
     assert_eq!(told.events, [vec![routed], closed].concat());
 }

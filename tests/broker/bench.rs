@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mqtt_sansio::{
     Broker, BrokerConfig, BrokerEvent, BrokerOutput, CloseReason, ConnectRequest, ConnectionId,
-    Instant, Message, Permissions, ReasonCode,
+    Instant, Message, Permissions, Property, ReasonCode,
 };
 
 use crate::wire::{Wire, connect, hex, words};
@@ -22,6 +22,9 @@ pub(crate) struct Peer(pub(crate) usize);
 pub(crate) enum Answer {
     Accept(Permissions),
     Refuse(ReasonCode),
+    /// With these properties in CONNACK.
+    AcceptWith(Permissions, Vec<Property<'static>>),
+    RefuseWith(ReasonCode, Vec<Property<'static>>),
     /// Nothing: the test answers.
     Later,
 }
@@ -192,6 +195,11 @@ impl Bench {
         std::mem::take(&mut self.lines[peer.0].received)
     }
 
+    /// Puts bytes that came back before those still to come.
+    pub(crate) fn unread(&mut self, peer: Peer, bytes: &[u8]) {
+        self.lines[peer.0].received.splice(..0, bytes.iter().copied());
+    }
+
     /// Asserts what came on the connection since this was asked last.
     #[track_caller]
     pub(crate) fn got(&mut self, peer: Peer, expected: impl Wire) {
@@ -236,6 +244,16 @@ impl Bench {
         let line = &self.lines[peer.0];
         assert!(line.closed, "connection {} is open", peer.0);
         line.reason.unwrap()
+    }
+
+    /// Whether the transport of this connection is closed, and not just its end told.
+    pub(crate) fn is_transport_closed(&self, peer: Peer) -> bool {
+        self.lines[peer.0].closed
+    }
+
+    /// For what the connection is over, where it is.
+    pub(crate) fn reason(&self, peer: Peer) -> Option<CloseReason> {
+        self.lines[peer.0].reason
     }
 
     pub(crate) fn id(&self, peer: Peer) -> ConnectionId {
@@ -303,6 +321,17 @@ impl Bench {
                     self.broker.accept(ms(self.now), *connection, permissions);
                 }
                 Answer::Refuse(code) => self.broker.refuse(ms(self.now), *connection, code),
+                Answer::AcceptWith(permissions, properties) => {
+                    let now = ms(self.now);
+                    let result =
+                        self.broker.accept_with(now, *connection, permissions, &properties);
+                    assert_eq!(result, Ok(()), "{properties:?}");
+                }
+                Answer::RefuseWith(code, properties) => {
+                    let result =
+                        self.broker.refuse_with(ms(self.now), *connection, code, &properties);
+                    assert_eq!(result, Ok(()), "{properties:?}");
+                }
                 Answer::Later => {}
             },
             BrokerEvent::Disconnected { connection, reason, .. } => {

@@ -1,15 +1,11 @@
 //! What a CONNECT is turned down with, and what is closed without a word.
 
 use mqtt_sansio::{
-    BrokerEvent, ClientFault, CloseReason, ConnectRequest, Permissions, Properties, Property,
-    ReasonCode, UserProperty, Version,
+    BrokerEvent, ClientFault, CloseReason, ConnectRequest, Permissions, ReasonCode, Version,
 };
 
 use crate::bench::{Answer, Bench, ms};
-use crate::wire::{connect, encode, unhex, will};
-
-const UNSUPPORTED: CloseReason =
-    CloseReason::ClientFault(ClientFault::UnsupportedVersion(Version::V5_0));
+use crate::wire::{connect, will};
 
 /// Accepts who says "u" and "p".
 fn doorkeeper(request: &ConnectRequest) -> Answer {
@@ -21,46 +17,17 @@ fn doorkeeper(request: &ConnectRequest) -> Answer {
 }
 
 #[test]
-fn level_5_gets_connack_0x84_and_is_closed() {
-    let mut bench = Bench::new();
-    let a = bench.dial("100e 0004 4d515454 05 02 003c 00 0001 63");
-    bench.got(a, "20 03 00 84 00");
-    bench.is_closed(a, UNSUPPORTED);
-    assert_eq!(bench.broker.sessions(), 0);
-}
-
-#[test]
-fn level_5_with_properties_will_and_credentials_gets_connack_0x84_too() {
-    let mut bench = Bench::new();
-    let properties = [
-        Property::SessionExpiryInterval(u32::MAX),
-        Property::UserProperty(UserProperty { name: "a", value: "b" }),
-    ];
-    let connect = connect("c", |connect| {
-        connect.version = Version::V5_0;
-        connect.properties = Properties::from(&properties);
-        connect.will = Some(will("gone", 2));
-        connect.password = Some(b"without user name");
-    });
-    // One byte at a time, and something after it.
-    let a = bench.open();
-    for byte in [&connect[..], &[0xC0, 0]].concat() {
-        bench.send(a, vec![byte]);
-    }
-    bench.got(a, "20 03 00 84 00");
-    bench.is_closed(a, UNSUPPORTED);
-}
-
-#[test]
-fn level_5_that_cannot_be_read_is_closed_without_connack() {
-    for hex in [
-        // A property length beyond the packet; an unknown property; a byte too many.
-        "100e 0004 4d515454 05 02 003c 7f 0001 63",
-        "1010 0004 4d515454 05 02 003c 02 7e00 0001 63",
-        "100f 0004 4d515454 05 02 003c 00 0001 63 00",
+fn level_5_that_cannot_be_read_gets_its_code() {
+    for (hex, code) in [
+        // A property length beyond the packet; an unknown property; a byte too many; a property twice.
+        ("100e 0004 4d515454 05 02 003c 7f 0001 63", "81"),
+        ("1010 0004 4d515454 05 02 003c 02 7e00 0001 63", "81"),
+        ("100f 0004 4d515454 05 02 003c 00 0001 63 00", "81"),
+        ("1012 0004 4d515454 05 02 003c 04 1700 1700 0001 63", "82"),
     ] {
         let mut bench = Bench::new();
         let a = bench.dial(hex);
+        bench.got(a, &*format!("20 03 00 {code} 00"));
         assert!(matches!(bench.closed_silently(a), CloseReason::ClientFault(_)), "{hex}");
     }
 }
@@ -221,10 +188,4 @@ fn a_refusal_that_is_not_pulled_in_time_is_closed_without_it() {
     bench.at(6000);
     assert_eq!(bench.closed_silently(a), CloseReason::Refused(ReasonCode::NotAuthorized));
     assert_eq!(bench.wait, None);
-}
-
-#[test]
-fn a_connack_of_level_5_is_what_its_codec_writes() {
-    let refused = mqtt_sansio::ConnAck::refused(ReasonCode::UnsupportedProtocolVersion);
-    assert_eq!(encode(refused, Version::V5_0), unhex("20 03 00 84 00"));
 }

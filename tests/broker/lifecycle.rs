@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mqtt_sansio::{
-    Access, BrokerEvent, BrokerOutput, CloseReason, Filter, Message, Permissions, QoS, ReasonCode,
+    Access, BrokerEvent, BrokerOutput, CloseReason, Filter, Message, OwnedProperties, Permissions,
+    QoS, ReasonCode,
 };
 
 use crate::bench::{Answer, Bench, Peer, ms};
@@ -38,13 +39,17 @@ fn events_of_a_life_come_in_their_order_and_once() {
         if session_present {
             let reason = CloseReason::TakenOver;
             let client_id = Some("a".into());
-            expected.push(BrokerEvent::Disconnected { connection: a, client_id, reason });
+            let properties = OwnedProperties::EMPTY;
+            let connection = a;
+            let over = BrokerEvent::Disconnected { connection, client_id, reason, properties };
+            expected.push(over);
         }
         let client_id = "a".into();
         expected.push(BrokerEvent::Connected { connection, client_id, session_present });
     }
     let (client_id, reason) = (Some("a".into()), CloseReason::Disconnected);
-    expected.push(BrokerEvent::Disconnected { connection: again, client_id, reason });
+    let (connection, properties) = (again, OwnedProperties::EMPTY);
+    expected.push(BrokerEvent::Disconnected { connection, client_id, reason, properties });
     assert_eq!(events, expected);
 }
 

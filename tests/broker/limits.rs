@@ -229,7 +229,7 @@ fn wills_keep_to_the_limits_of_topic_and_payload() {
 
 #[test]
 fn where_retain_is_not_available_messages_and_wills_are_routed_and_not_stored() {
-    let mut bench = Bench::with(|config| config.retain_available = false);
+    let mut bench = Bench::with(|config| config.session.features.retain_available = false);
     let a = bench.client("a");
     bench.ask(a, subscribe(1, &[("#", 0)]), suback(1, &[0]));
     bench.ask(a, retained(publish1(1, "t", "x")), [puback(1), publish("t", "x")]);

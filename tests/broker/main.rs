@@ -21,5 +21,7 @@ mod stored;
 mod sys;
 mod traps;
 mod v3_1;
+mod v5;
 mod wills;
 mod wire;
+mod wire5;

@@ -157,7 +157,7 @@ fn max_qos_is_served_and_a_publish_above_it_is_closed() {
     for max in 0..=2 {
         for qos in 0..=2 {
             let max_qos = QoS::try_from(max).unwrap();
-            let mut bench = Bench::with(|config| config.session.max_qos = max_qos);
+            let mut bench = Bench::with(|config| config.session.features.maximum_qos = max_qos);
             let a = bench.client("a");
             let sent = match qos {
                 0 => publish("t", "x"),

@@ -2,3 +2,4 @@
 //! `testdata/statements.csv` lists all statements and these tests.
 
 mod v3_1_1;
+mod v5_0;

@@ -90,7 +90,8 @@ fn mqtt_3_8_4_4_several_filters_are_as_several_subscribes_with_one_answer() {
 
 #[test]
 fn mqtt_3_8_4_5_suback_says_for_each_filter_what_was_granted_or_failed() {
-    let mut bench = Bench::with(|config| config.session.max_qos = mqtt_sansio::QoS::AtLeastOnce);
+    let mut bench =
+        Bench::with(|config| config.session.features.maximum_qos = mqtt_sansio::QoS::AtLeastOnce);
     bench.answer_with(|_| {
         let secret = Filter::new("secret/#").unwrap();
         Answer::Accept(Permissions::all().deny(Access::Subscribe, secret))

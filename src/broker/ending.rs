@@ -1,85 +1,52 @@
-//! How connections and sessions begin and end.
+//! How connections and sessions end.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::Broker;
 use super::clients;
 use super::connection::{Farewell, State};
+use super::error::BrokerError;
 use super::event::{BrokerEvent, ConnectionId};
 use super::permissions::Permissions;
 use super::slab::Key;
 use super::timers::Timer;
-use crate::codec::{Frame, MAXIMUM_PACKET_SIZE};
+use crate::codec::{Frame, MAXIMUM_PACKET_SIZE, Property};
+use crate::owned_properties::OwnedProperties;
 use crate::reason::ReasonCode;
-use crate::session::{CloseReason, Handshake, Session};
+use crate::session::{self, CloseReason};
 use crate::time::Instant;
 
 impl Broker {
-    /// Accepts a client whose [`Connect`](BrokerEvent::Connect) event was polled, with what it may publish and
-    /// receive. Only now its session is looked up, taken over from an older connection, or, for a clean start,
-    /// ended. On a connection that is gone, or has no such event, this does nothing.
-    pub fn accept(
-        &mut self,
-        now: Instant,
-        connection: ConnectionId,
-        permissions: impl Into<Arc<Permissions>>,
-    ) {
-        self.advance(now);
-        let Some(handshake) = self.take_handshake(connection) else {
-            return;
-        };
-        let key = match self.session_for(&handshake, permissions.into()) {
-            Ok(key) => key,
-            Err(reason) => {
-                let code = match reason {
-                    CloseReason::Refused(code) => code,
-                    _ => ReasonCode::ServerUnavailable,
-                };
-                return self.farewell(connection, reason, handshake.refuse(code));
-            }
-        };
-        let Some(slot) = self.clients.get_mut(key) else {
-            return;
-        };
-        let Some((session_present, early)) = slot.session.accept(self.now, *handshake) else {
-            return;
-        };
-        slot.connection = Some(connection);
-        self.outputs.events.push_back(BrokerEvent::Connected {
-            connection,
-            client_id: Arc::clone(&slot.client_id),
-            session_present,
-        });
-        let deadline = slot.session.deadline();
-        self.outputs.announce(slot);
-        self.set_state(connection, State::Session(key));
-        self.schedule_session(key, None);
-        self.schedule_connection(connection.0, deadline);
-        self.statistics.clients_connected += 1;
-        let connected = self.statistics.clients_connected;
-        self.statistics.clients_maximum = self.statistics.clients_maximum.max(connected);
-        self.session_input(connection, key, &early);
-    }
-
-    /// Turns down a client whose [`Connect`](BrokerEvent::Connect) event was polled: CONNACK with this code if
-    /// the client's version has it, and a close. On a connection that is gone, or has no such event, this does
-    /// nothing. [MQTT-3.2.2-5] [MQTT-3.2.2-6]
-    pub fn refuse(&mut self, now: Instant, connection: ConnectionId, reason_code: ReasonCode) {
-        self.advance(now);
-        if let Some(handshake) = self.take_handshake(connection) {
-            let answer = handshake.refuse(reason_code);
-            self.farewell(connection, CloseReason::Refused(reason_code), answer);
-        }
-    }
-
-    /// Closes a connection; the will of its client is published.
+    /// Closes a connection, in 5.0 with DISCONNECT as an administrative action; the will of its client is
+    /// published.
     pub fn disconnect(&mut self, now: Instant, connection: ConnectionId) {
         self.advance(now);
         self.close(connection, CloseReason::Requested);
+    }
+
+    /// The same with what DISCONNECT of 5.0 says: a code, Reason String, Server Reference and User Properties.
+    /// Before 5.0 it is not sent.
+    ///
+    /// # Errors
+    ///
+    /// Where a server cannot say that; the connection goes on then.
+    pub fn disconnect_with(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        reason_code: ReasonCode,
+        properties: &[Property<'_>],
+    ) -> Result<(), BrokerError> {
+        self.advance(now);
+        session::check_disconnect(reason_code, properties)?;
+        let (reason, nothing) = (CloseReason::Requested, OwnedProperties::EMPTY);
+        self.close_with(connection, reason, nothing, Some((reason_code, properties)));
+        Ok(())
     }
 
     /// The connection of the client with that identifier, while it is connected.
@@ -121,78 +88,28 @@ impl Broker {
         true
     }
 
-    /// Closes all connections, as [`disconnect`](Broker::disconnect) does.
+    /// Closes all connections, as [`disconnect`](Broker::disconnect) does, in 5.0 because the server is shutting
+    /// down.
     pub fn shutdown(&mut self, now: Instant) {
         self.advance(now);
         let open: Vec<_> = self.connections.iter().map(|(key, _)| ConnectionId(key)).collect();
+        let words = [Property::ReasonString("the server is shutting down")];
         for connection in open {
-            self.close(connection, CloseReason::Requested);
+            let said = Some((ReasonCode::ServerShuttingDown, &words[..]));
+            self.close_with(connection, CloseReason::Requested, OwnedProperties::EMPTY, said);
         }
     }
 
-    /// The handshake of a connection whose CONNECT is to be answered now.
-    fn take_handshake(&mut self, connection: ConnectionId) -> Option<Box<Handshake>> {
-        let state = &mut self.connections.get_mut(connection.0)?.state;
-        match core::mem::replace(state, State::Closed) {
-            State::Handshake(handshake) if handshake.is_connect_received() => {
-                self.pending -= 1;
-                Some(handshake)
-            }
-            other => {
-                *state = other;
-                None
-            }
-        }
-    }
-
-    /// The session the client is to have: its old one, without its old connection, or a new one.
-    /// [MQTT-3.1.4-2] [MQTT-3.1.4-3]
-    fn session_for(
-        &mut self,
-        handshake: &Handshake,
-        permissions: Arc<Permissions>,
-    ) -> Result<Key, CloseReason> {
-        let client_id = handshake.client_id();
-        let old = self.clients.find(client_id).and_then(|key| self.clients.get(key));
-        if old.is_some_and(|slot| slot.assigned) {
-            return Err(CloseReason::Refused(ReasonCode::ClientIdentifierNotValid));
-        }
-        if let Some(connection) = old.and_then(|slot| slot.connection) {
-            self.close(connection, CloseReason::TakenOver);
-        }
-        if let Some(key) = self.clients.find(client_id) {
-            match self.clients.get_mut(key) {
-                Some(slot) if !handshake.is_clean_start() => {
-                    slot.set_permissions(permissions);
-                    return Ok(key);
-                }
-                _ => self.remove_session(key), // [MQTT-3.1.2-6]
-            }
-        }
-        if self.clients.len() >= self.config.max_sessions {
-            return Err(CloseReason::TooManySessions);
-        }
-        let session = Session::new(Arc::clone(&self.session_config));
-        let key = self.clients.insert(client_id, session, permissions);
-        key.ok_or(CloseReason::TooManySessions)
-    }
-
-    /// A CONNECT is not accepted: the last packet, then the close.
-    pub(super) fn end_handshake(
+    /// The end of a connection that was none of a session's.
+    pub(super) fn farewell(
         &mut self,
         connection: ConnectionId,
         reason: CloseReason,
         answer: Option<Bytes>,
     ) {
-        self.pending -= 1;
-        self.farewell(connection, reason, answer);
-    }
-
-    /// The end of a connection that was none of a session's.
-    fn farewell(&mut self, connection: ConnectionId, reason: CloseReason, answer: Option<Bytes>) {
         self.statistics.refused += 1;
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
-        self.disconnected(connection, None, reason);
+        self.disconnected(connection, None, reason, OwnedProperties::EMPTY);
         self.say_farewell(connection, answer.unwrap_or_default());
     }
 
@@ -240,12 +157,31 @@ impl Broker {
 
     /// The connection is over for this reason, unless it was before: its session goes on without it, or ends.
     pub(super) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        self.close_with(connection, reason, OwnedProperties::EMPTY, None);
+    }
+
+    /// The same with what the client has said in DISCONNECT, and what it is told in one.
+    pub(super) fn close_with(
+        &mut self,
+        connection: ConnectionId,
+        reason: CloseReason,
+        properties: OwnedProperties,
+        said: Option<(ReasonCode, &[Property<'_>])>,
+    ) {
         let state = self.connections.get(connection.0).map(|connection| &connection.state);
         match state {
-            Some(State::Session(key)) => return self.close_session(connection, *key, reason),
+            Some(State::Session(key)) => {
+                let key = *key;
+                if let Some(slot) = self.clients.get_mut(key) {
+                    let last = slot.session.last_packets(reason, said);
+                    self.close_session(connection, key, reason, properties);
+                    self.say_farewell(connection, last.into());
+                }
+                return;
+            }
             Some(State::Handshake(_)) => {
                 self.pending -= 1;
-                self.disconnected(connection, None, reason);
+                self.disconnected(connection, None, reason, properties);
             }
             Some(State::Closing(_)) => {}
             Some(State::Closed) | None => return,
@@ -254,36 +190,66 @@ impl Broker {
     }
 
     /// The connection of a session is over.
-    fn close_session(&mut self, connection: ConnectionId, key: Key, reason: CloseReason) {
+    fn close_session(
+        &mut self,
+        connection: ConnectionId,
+        key: Key,
+        reason: CloseReason,
+        properties: OwnedProperties,
+    ) {
         let Some(slot) = self.clients.get_mut(key) else {
             return;
         };
-        let ends = slot.session.is_clean();
-        let answers = slot.session.take_answers();
-        let will = slot.session.close(reason);
-        slot.connection = None;
+        let ends = slot.session.ends_with_connection();
         let client_id = Arc::clone(&slot.client_id);
         let permissions = Arc::clone(&slot.permissions);
+        slot.connection = None;
         self.statistics.clients_connected -= 1;
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
-        self.disconnected(connection, Some(client_id), reason);
-        self.say_farewell(connection, if reason.is_answered() { answers } else { Bytes::new() });
+        self.disconnected(connection, Some(Arc::clone(&client_id)), reason, properties);
+        self.hand_on(key, ends);
+        let Some(slot) = self.clients.get_mut(key) else {
+            return;
+        };
+        let Some(mut ended) = slot.session.close(reason) else {
+            return;
+        };
         if ends {
             self.remove_session(key);
         } else {
-            let expiry = self.config.session_expiry.map(|expiry| self.now + expiry);
-            self.schedule_session(key, expiry);
+            slot.delay_will(&mut ended, self.now);
+            let longest = self.config.session_expiry;
+            let expiry = match ended.session_expiry_interval {
+                u32::MAX => longest,
+                seconds => {
+                    let asked = Duration::from_secs(seconds.into());
+                    Some(longest.map_or(asked, |longest| longest.min(asked)))
+                }
+            };
+            slot.expires = expiry.map(|expiry| self.now + expiry);
+            self.schedule_session(key);
         }
-        if let Some(will) = will {
-            self.publish_will(&permissions, &will);
+        if let Some(will) = ended.will {
+            self.publish_will((!ends).then_some(key), &permissions, &client_id, will);
         }
     }
 
-    /// Removes a session, with its subscriptions.
-    fn remove_session(&mut self, key: Key) {
+    /// Removes a session, with its subscriptions. What it had to send for others, and a will that waits, go
+    /// their way. [MQTT-3.1.2-8] [MQTT-4.1.0-2]
+    pub(super) fn remove_session(&mut self, key: Key) {
+        self.hand_on(key, true);
+        let Some(slot) = self.clients.get_mut(key) else {
+            return;
+        };
         self.router.remove_subscriber(clients::subscriber(key));
-        self.schedule_session(key, None);
-        self.clients.remove(key);
+        slot.expires = None;
+        let will = slot.will.take();
+        self.statistics.publish_dropped += slot.session.take_dropped();
+        self.schedule_session(key);
+        let slot = self.clients.remove(key);
+        if let (Some(will), Some(slot)) = (will, slot) {
+            self.publish_will(None, &slot.permissions, &slot.client_id, will.message);
+        }
     }
 
     /// A connection's time has come: for what, its state tells.
@@ -308,14 +274,19 @@ impl Broker {
         }
     }
 
-    /// The client of a session has stayed away for too long.
+    /// The will of a session has waited for its delay, or the client has stayed away for too long.
     pub(super) fn session_timeout(&mut self, index: u32) {
-        if let Some((key, slot)) = self.clients.at(index) {
+        let Some((key, slot)) = self.clients.at(index) else {
+            return;
+        };
+        if slot.expires.is_some_and(|expires| expires <= self.now) {
             let client_id = Arc::clone(&slot.client_id);
             self.remove_session(key);
             self.statistics.clients_expired += 1;
-            self.outputs.events.push_back(BrokerEvent::SessionExpired { client_id });
+            return self.outputs.events.push_back(BrokerEvent::SessionExpired { client_id });
         }
+        self.will_timeout(key);
+        self.schedule_session(key);
     }
 
     pub(super) fn schedule_connection(&mut self, key: Key, at: Option<Instant>) {
@@ -324,13 +295,14 @@ impl Broker {
         }
     }
 
-    fn schedule_session(&mut self, key: Key, at: Option<Instant>) {
+    pub(super) fn schedule_session(&mut self, key: Key) {
         if let Some(slot) = self.clients.get_mut(key) {
+            let at = slot.deadline();
             self.timers.set(Timer::Session(key.index), &mut slot.timer, at);
         }
     }
 
-    fn set_state(&mut self, connection: ConnectionId, state: State) {
+    pub(super) fn set_state(&mut self, connection: ConnectionId, state: State) {
         if let Some(connection) = self.connections.get_mut(connection.0) {
             connection.state = state;
         }
@@ -348,8 +320,9 @@ impl Broker {
         connection: ConnectionId,
         client_id: Option<Arc<str>>,
         reason: CloseReason,
+        properties: OwnedProperties,
     ) {
-        let event = BrokerEvent::Disconnected { connection, client_id, reason };
+        let event = BrokerEvent::Disconnected { connection, client_id, reason, properties };
         self.outputs.events.push_back(event);
     }
 }

@@ -1,0 +1,89 @@
+//! Shared subscriptions, section 4.8.2 of 5.0: each message goes to one member of the group.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::Broker;
+use super::clients;
+use super::slab::Key;
+use crate::message::Message;
+use crate::router::{GroupId, Member};
+use crate::session::{Grant, Retain, Share};
+
+impl Broker {
+    /// Queues a message for one member: a connected one that has room, else, where they count too, one whose
+    /// session keeps it. `except` is leaving. Whether there was one. [MQTT-4.8.2-3]
+    pub(super) fn deliver_to_group(
+        &mut self,
+        group: GroupId,
+        message: &Arc<Message>,
+        except: Option<Key>,
+        even_away: bool,
+    ) -> bool {
+        let Broker { router, clients, now, .. } = self;
+        let mut next = |connected: bool| {
+            router.next_member(group, |member| {
+                let slot = clients::session_index(member.subscriber)
+                    .filter(|index| except.is_none_or(|except| except.index != *index))
+                    .and_then(|index| clients.at(index));
+                slot.is_some_and(|(_, slot)| {
+                    slot.connection.is_some() == connected
+                        && slot.permissions.may_receive(message.topic.name())
+                        && slot.session.has_room(message, member.qos, *now)
+                })
+            })
+        };
+        let member = next(true).or_else(|| if even_away { next(false) } else { None });
+        member.is_some_and(|member| self.deliver_to_member(&member, group, message))
+    }
+
+    fn deliver_to_member(
+        &mut self,
+        member: &Member,
+        group: GroupId,
+        message: &Arc<Message>,
+    ) -> bool {
+        let index = clients::session_index(member.subscriber);
+        let Some((_, slot)) = index.and_then(|index| self.clients.at(index)) else {
+            return false;
+        };
+        let grant = Grant {
+            qos: member.qos,
+            retain: Retain::of(message, member.retain_as_published),
+            identifiers: member.identifier.into_iter().collect(),
+            share: Some(Share(group.to_bits())),
+        };
+        let queued = slot.session.queue_message(message, grant, self.now);
+        self.outputs.announce(slot);
+        queued.is_ok()
+    }
+
+    /// A client leaves, or its session ends: what it has not got of its shared subscriptions, or not
+    /// acknowledged at QoS 1, goes to other members that can take it; where its session is kept, only to
+    /// connected ones. What was sent at QoS 2 stays. [MQTT-4.8.2-4] [MQTT-4.8.2-5]
+    pub(super) fn hand_on(&mut self, key: Key, session_ends: bool) {
+        if self.router.shared_subscriptions() == 0 {
+            return;
+        }
+        let Some(slot) = self.clients.get(key) else {
+            return;
+        };
+        let mut handed_on = Vec::new();
+        // Groups of which nobody could take a message: the others stay where they are, too.
+        let mut full = Vec::new();
+        for (place, Share(group), message) in slot.session.shared() {
+            let group = GroupId::from_bits(group);
+            if full.contains(&group) {
+                continue;
+            }
+            if self.deliver_to_group(group, &message, Some(key), session_ends) {
+                handed_on.push(place);
+            } else if !session_ends {
+                full.push(group);
+            }
+        }
+        if let Some(slot) = self.clients.get_mut(key) {
+            slot.session.remove_shared(&handed_on);
+        }
+    }
+}
