@@ -237,9 +237,9 @@ pub use router::{
 };
 #[cfg(feature = "alloc")]
 pub use session::{
-    AuthenticationError, ClientFault, CloseReason, ConnectRequest, Dropped, FeatureConfig,
-    Handshake, HandshakeConfig, HandshakeEvent, Rejection, Session, SessionConfig, SessionEvent,
-    SessionOutput, SubscriptionRequest,
+    AcceptError, AuthenticationError, ClientFault, CloseReason, ConnectRequest, Dropped,
+    FeatureConfig, Handshake, HandshakeConfig, HandshakeEvent, Rejection, Session, SessionConfig,
+    SessionEvent, SessionOutput, SubscriptionRequest,
 };
 #[cfg(feature = "alloc")]
 pub use statistics::{Count, Counts, Statistics};

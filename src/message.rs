@@ -220,6 +220,7 @@ impl Message {
     /// 3.3.2.3.3 of 5.0.)
     #[must_use]
     pub fn taken_over(mut self, now: Instant) -> Message {
+        self.origin = Origin::default();
         if let Some(seconds) = self.properties.message_expiry_interval() {
             let expires = now + Duration::from_secs(seconds.into());
             self.origin.0.get_or_insert_default().expires = Some(expires);
@@ -227,19 +228,24 @@ impl Message {
         self
     }
 
-    /// Whether the payload is UTF-8 text where it is said to be. (Section 3.3.2.3.2 of 5.0.)
-    pub(crate) fn has_valid_format(&self) -> bool {
+    /// Whether the payload is UTF-8 text where its Payload Format Indicator says so. (Section 3.3.2.3.2 of 5.0.)
+    #[must_use]
+    pub fn has_valid_format(&self) -> bool {
         !self.properties.is_text() || core::str::from_utf8(&self.payload).is_ok()
     }
 
-    /// When the message is worth nothing any more.
+    /// When its Message Expiry Interval is over; `None` where it has none, or was not
+    /// [taken over](Message::taken_over).
     #[inline]
-    pub(crate) fn expires(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn expires(&self) -> Option<Instant> {
         self.origin.0.as_ref()?.expires
     }
 
+    /// Whether its Message Expiry Interval is over: it is not to be sent any more. [MQTT-3.3.2-5]
     #[inline]
-    pub(crate) fn is_expired(&self, now: Instant) -> bool {
+    #[must_use]
+    pub fn is_expired(&self, now: Instant) -> bool {
         self.expires().is_some_and(|expires| expires <= now)
     }
 

@@ -18,6 +18,7 @@ use crate::reason::ReasonCode;
 use crate::session::{self, AuthenticationError, CloseReason, Handshake, Rejection, Session};
 use crate::time::Instant;
 use crate::version::Version;
+use crate::violation::Violation;
 
 impl Broker {
     /// Accepts a client whose [`Connect`](BrokerEvent::Connect) event was polled, with what it may publish and
@@ -54,7 +55,10 @@ impl Broker {
         let Some(handshake) = self.take_handshake(connection) else {
             return Ok(());
         };
-        let properties = self.acceptance(&handshake, properties);
+        let properties = match handshake.version() {
+            Some(Version::V5_0) => self.acceptance(&handshake, properties),
+            _ => Vec::new(),
+        };
         let (key, is_new) = match self.session_for(&handshake, permissions.into(), &properties) {
             Ok(found) => found,
             Err(reason) => {
@@ -87,10 +91,27 @@ impl Broker {
         let Some(State::Handshake(handshake)) = state else {
             return Ok(());
         };
-        session::check_acceptance(properties, !handshake.client_id().is_empty())?;
+        handshake.check_acceptance(properties)?;
         match assigned(properties) {
             Some(client_id) if self.clients.find(client_id).is_some() => {
                 Err(BrokerError::ClientIdentifierInUse)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_refusal(
+        &self,
+        connection: ConnectionId,
+        reason_code: ReasonCode,
+    ) -> Result<(), BrokerError> {
+        let state = self.connections.get(connection.0).map(|connection| &connection.state);
+        let listed = reason_code.is_error() && reason_code.is_allowed_in(PacketType::ConnAck);
+        match state {
+            Some(State::Handshake(handshake))
+                if handshake.version() == Some(Version::V5_0) && !listed =>
+            {
+                Err(Violation::ReasonCodeNotListed.into())
             }
             _ => Ok(()),
         }
@@ -116,7 +137,7 @@ impl Broker {
             .session_expiry
             .map_or(u32::MAX, |longest| u32::try_from(longest.as_secs()).unwrap_or(u32::MAX));
         let interval = interval.min(longest);
-        if handshake.version() == Some(Version::V5_0) && interval != asked {
+        if interval != asked {
             all.insert(0, Property::SessionExpiryInterval(interval));
         }
         all
@@ -164,11 +185,14 @@ impl Broker {
     }
 
     /// Turns down a client whose [`Connect`](BrokerEvent::Connect) event was polled: CONNACK with this code if
-    /// the client's version has it, and a close. On a connection that is gone, or has no such event, this does
+    /// the client's version has it (Unspecified Error in 5.0 if not), and a close. On a connection that is gone, or has no such event, this does
     /// nothing. [MQTT-3.2.2-5] [MQTT-3.2.2-6]; in 5.0 [MQTT-3.2.2-7]
     pub fn refuse(&mut self, now: Instant, connection: ConnectionId, reason_code: ReasonCode) {
-        // Without properties nothing can be wrong.
-        let _ = self.refuse_with(now, connection, reason_code, &[]);
+        self.advance(now);
+        if let Some(handshake) = self.take_handshake(connection) {
+            let answer = handshake.refuse(reason_code);
+            self.farewell(connection, CloseReason::Refused(reason_code), answer);
+        }
     }
 
     /// The same with what CONNACK of 5.0 says to it: Reason String, Server Reference and User Properties. Before
@@ -176,7 +200,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// Where one of them cannot be said; the CONNECT still waits then.
+    /// Where one of them cannot be said, or CONNACK of 5.0 has no such code; the CONNECT still waits then.
     pub fn refuse_with(
         &mut self,
         now: Instant,
@@ -185,6 +209,7 @@ impl Broker {
         properties: &[Property<'_>],
     ) -> Result<(), BrokerError> {
         self.advance(now);
+        self.check_refusal(connection, reason_code)?;
         session::check_properties(properties, PacketType::ConnAck, |property| {
             matches!(
                 property,
@@ -282,8 +307,7 @@ impl Broker {
         let client_id = assigned(properties).unwrap_or(handshake.client_id());
         if let Some(key) = self.clients.find(client_id) {
             self.leave_session(key, handshake)?;
-            if let Some(slot) = self.clients.get_mut(key) {
-                slot.set_permissions(permissions);
+            if self.change_permissions(key, &permissions) {
                 return Ok((key, false));
             }
         }

@@ -69,8 +69,18 @@ impl Broker {
         permissions: impl Into<Arc<Permissions>>,
     ) -> bool {
         self.advance(now);
-        let slot = self.clients.find(client_id).and_then(|key| self.clients.get_mut(key));
-        slot.map(|slot| slot.set_permissions(permissions.into())).is_some()
+        let key = self.clients.find(client_id);
+        key.is_some_and(|key| self.change_permissions(key, &permissions.into()))
+    }
+
+    /// What the client may not receive any more of shared subscriptions, others get if they can. Whether there is
+    /// such a client.
+    pub(super) fn change_permissions(&mut self, key: Key, permissions: &Arc<Permissions>) -> bool {
+        if self.clients.get(key).is_some_and(|slot| slot.permissions != *permissions) {
+            self.hand_on(key, true, |message| !permissions.may_receive(message.topic.name()));
+        }
+        let slot = self.clients.get_mut(key);
+        slot.map(|slot| slot.set_permissions(Arc::clone(permissions))).is_some()
     }
 
     /// Ends the session of a client, whose connection is closed as by [`disconnect`](Broker::disconnect).
@@ -207,7 +217,7 @@ impl Broker {
         self.statistics.clients_connected -= 1;
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
         self.disconnected(connection, Some(Arc::clone(&client_id)), reason, properties);
-        self.hand_on(key, ends);
+        self.hand_on(key, ends, |_| true);
         let Some(slot) = self.clients.get_mut(key) else {
             return;
         };
@@ -237,7 +247,7 @@ impl Broker {
     /// Removes a session, with its subscriptions. What it had to send for others, and a will that waits, go
     /// their way. [MQTT-3.1.2-8] [MQTT-4.1.0-2]
     pub(super) fn remove_session(&mut self, key: Key) {
-        self.hand_on(key, true);
+        self.hand_on(key, true, |_| true);
         let Some(slot) = self.clients.get_mut(key) else {
             return;
         };

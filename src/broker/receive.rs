@@ -39,8 +39,11 @@ impl Broker {
                     let reason_code = ReasonCode::ContinueAuthentication;
                     BrokerEvent::Authentication { connection, reason_code, properties }
                 }
-                Ok(Some(HandshakeEvent::Disconnect)) => {
-                    return self.end_handshake(connection, CloseReason::Disconnected, None);
+                Ok(Some(HandshakeEvent::Disconnect { reason_code, properties })) => {
+                    let size = handshake.packet_size();
+                    self.statistics.packets.received.add(PacketType::Disconnect.first_byte(), size);
+                    let reason = CloseReason::of_disconnect(reason_code);
+                    return self.close_with(connection, reason, properties, None);
                 }
                 Err(Rejection { fault, answer, .. }) => {
                     return self.end_handshake(connection, fault.into(), answer);
@@ -208,14 +211,18 @@ impl Broker {
         };
         let version = slot.session.version();
         let mut reason_codes = Vec::new();
+        let mut ended = Vec::new();
         for filter in unsubscribe.filters {
             let subscriber = clients::subscriber(key);
             if self.router.unsubscribe(subscriber, version, filter) {
-                slot.session.forget_retained(filter);
+                ended.push(filter.as_bytes());
                 reason_codes.push(ReasonCode::Success);
             } else {
                 reason_codes.push(ReasonCode::NoSubscriptionExisted);
             }
+        }
+        if !ended.is_empty() {
+            slot.session.forget_retained(&mut ended);
         }
         slot.session.answer_unsubscribe(unsubscribe.packet_id, &reason_codes, None)
     }

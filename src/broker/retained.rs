@@ -8,6 +8,7 @@ use super::timers::{Scheduled, Timer};
 use crate::message::{Message, Topic};
 use crate::router::RetainError;
 use crate::time::Instant;
+use crate::topic::TopicName;
 
 /// The retained messages that expire.
 #[derive(Debug, Default)]
@@ -19,21 +20,27 @@ pub(super) struct Expiries {
 impl Broker {
     /// Retains a message in the place of the last one of its topic. [MQTT-3.3.1-5]
     pub(super) fn retain(&mut self, message: &Arc<Message>) -> Result<(), RetainError> {
-        let expiries = &mut self.expiries.by_time;
-        if !expiries.is_empty() {
-            let old = self.router.retained(message.topic.name());
-            if let Some(at) = old.and_then(|old| old.expires()) {
-                expiries.remove(&(at, message.topic.clone()));
-            }
-        }
+        self.forget_expiry(message.topic.name());
         let retained = self.router.retain(message);
         if let (Ok(()), Some(at), false) =
             (&retained, message.expires(), message.payload.is_empty())
         {
-            expiries.insert((at, message.topic.clone()));
+            self.expiries.by_time.insert((at, message.topic.clone()));
+            self.schedule_expiry();
         }
-        self.schedule_expiry();
         retained
+    }
+
+    /// The retained message of that topic is about to go.
+    pub(super) fn forget_expiry(&mut self, topic: TopicName<'_>) {
+        if self.expiries.by_time.is_empty() {
+            return;
+        }
+        let old = self.router.retained(topic);
+        if let Some((at, topic)) = old.and_then(|old| Some((old.expires()?, old.topic.clone()))) {
+            self.expiries.by_time.remove(&(at, topic));
+            self.schedule_expiry();
+        }
     }
 
     /// The time of a retained message has come.

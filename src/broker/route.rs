@@ -48,15 +48,19 @@ impl Broker {
                 Some(&refusal.reason),
             );
         }
-        let mut matches = mem::take(&mut self.matches);
-        self.router.matches(message.topic.name(), Some(clients::subscriber(key)), &mut matches);
-        let nobody = matches.is_empty();
-        self.matches = matches;
-        let code = if nobody { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success };
+        let matches = self.find(&message, Some(clients::subscriber(key)));
+        let code = match matches.is_empty() {
+            true => ReasonCode::NoMatchingSubscribers,
+            false => ReasonCode::Success,
+        };
         self.acknowledge(key, message.qos, packet_id, code, None);
-        if message.qos < QoS::ExactlyOnce {
-            self.route_from(key, message);
+        if message.qos == QoS::ExactlyOnce {
+            self.matches = matches;
+            return;
         }
+        let client_id = self.clients.get(key).map(|slot| Arc::clone(&slot.client_id));
+        let message = self.retain_if_asked(message, client_id.as_deref());
+        self.deliver_to(matches, &message);
     }
 
     /// What is acknowledged is acknowledged before anybody is sent it.
@@ -88,10 +92,19 @@ impl Broker {
     /// [MQTT-3.3.1-11] [MQTT-3.3.1-12]; in 5.0 [MQTT-3.3.1-5] to [MQTT-3.3.1-8]
     pub(super) fn route(
         &mut self,
-        mut message: Arc<Message>,
+        message: Arc<Message>,
         publisher: Option<SubscriberId>,
         client_id: Option<&str>,
     ) {
+        let message = self.retain_if_asked(message, client_id);
+        self.deliver_to_all(&message, publisher);
+    }
+
+    fn retain_if_asked(
+        &mut self,
+        mut message: Arc<Message>,
+        client_id: Option<&str>,
+    ) -> Arc<Message> {
         if message.retain && self.config.session.features.retain_available {
             if let Some(client_id) = client_id {
                 let publisher = self.clients.fingerprint(client_id);
@@ -100,7 +113,14 @@ impl Broker {
             let retained = self.retain(&message);
             self.statistics.retain_rejected += u64::from(retained.is_err());
         }
-        self.deliver_to_all(&message, publisher);
+        message
+    }
+
+    /// All who subscribe to the message.
+    fn find(&mut self, message: &Message, publisher: Option<SubscriberId>) -> Matches {
+        let mut matches = mem::take(&mut self.matches);
+        self.router.matches(message.topic.name(), publisher, &mut matches);
+        matches
     }
 
     /// Queues the message for all who subscribe to it, but for what the publisher does not want of its own.
@@ -110,8 +130,11 @@ impl Broker {
         message: &Arc<Message>,
         publisher: Option<SubscriberId>,
     ) {
-        let mut matches = mem::take(&mut self.matches);
-        self.router.matches(message.topic.name(), publisher, &mut matches);
+        let matches = self.find(message, publisher);
+        self.deliver_to(matches, message);
+    }
+
+    fn deliver_to(&mut self, matches: Matches, message: &Arc<Message>) {
         for found in &matches {
             self.deliver(*found, &matches, message);
         }
@@ -165,7 +188,8 @@ impl Broker {
                 && !message.is_expired(now)
                 && (cursor.except.is_none() || message.publisher() != cursor.except)
         };
-        let find = |cursor: &mut Cursor| next_retained(router, cursor, may_get);
+        let mut steps = STEPS;
+        let find = |cursor: &mut Cursor| next_retained(router, cursor, &mut steps, may_get);
         let size = session.transmit(out, max, sent, find);
         self.statistics.publish_dropped += session.take_dropped();
         if slot.session.is_paused() && !was_paused {
@@ -194,18 +218,20 @@ impl Broker {
 /// How many searches may go on in one turn of the driver's.
 const SEARCHES: usize = 16;
 
-/// How many topics one look for a retained message may pass.
+/// How many topics the searches of one pull may look at for nothing: less than a microsecond or so each.
 const STEPS: usize = 100;
 
 /// The next retained message of a subscription that the client may get.
 fn next_retained(
     router: &Router,
     cursor: &mut Cursor,
+    steps: &mut usize,
     may_get: impl Fn(&Message, &Cursor) -> bool,
 ) -> Lookup {
-    for _ in 0..STEPS {
+    while *steps > 0 {
         let after = cursor.after.as_ref().map(Topic::name);
-        let (message, found) = match router.search_retained(cursor.filter.filter(), after, STEPS) {
+        let filter = cursor.filter.filter();
+        let (message, found) = match router.search_retained_within(filter, after, steps) {
             RetainedSearch::Found(message) => (message, true),
             RetainedSearch::Paused(message) => (message, false),
             RetainedSearch::Finished => return Lookup::Finished,
@@ -215,6 +241,7 @@ fn next_retained(
             break;
         }
         if may_get(message, cursor) {
+            *steps += 1; // not for nothing
             let number = router.retained_as(message.topic.name());
             let newer = number.is_some_and(|number| number > cursor.retain_count);
             return Lookup::Found(Arc::clone(message), newer);

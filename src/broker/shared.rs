@@ -7,6 +7,7 @@ use super::Broker;
 use super::clients;
 use super::slab::Key;
 use crate::message::Message;
+use crate::qos::QoS;
 use crate::router::{GroupId, Member};
 use crate::session::{Grant, Retain, Share};
 
@@ -33,6 +34,7 @@ impl Broker {
                 })
             })
         };
+        let even_away = even_away && message.qos > QoS::AtMostOnce;
         let member = next(true).or_else(|| if even_away { next(false) } else { None });
         member.is_some_and(|member| self.deliver_to_member(&member, group, message))
     }
@@ -58,10 +60,11 @@ impl Broker {
         queued.is_ok()
     }
 
-    /// A client leaves, or its session ends: what it has not got of its shared subscriptions, or not
-    /// acknowledged at QoS 1, goes to other members that can take it; where its session is kept, only to
-    /// connected ones. What was sent at QoS 2 stays. [MQTT-4.8.2-4] [MQTT-4.8.2-5]
-    pub(super) fn hand_on(&mut self, key: Key, session_ends: bool) {
+    /// A client leaves, its session ends, or it may not receive some messages any more: what of these it has not
+    /// got of its shared subscriptions, or not acknowledged at QoS 1, goes to other members that can take it;
+    /// where its session keeps it otherwise, only to connected ones. What was sent at QoS 2 stays.
+    /// [MQTT-4.8.2-4] [MQTT-4.8.2-5]
+    pub(super) fn hand_on(&mut self, key: Key, even_away: bool, wanted: impl Fn(&Message) -> bool) {
         if self.router.shared_subscriptions() == 0 {
             return;
         }
@@ -73,12 +76,12 @@ impl Broker {
         let mut full = Vec::new();
         for (place, Share(group), message) in slot.session.shared() {
             let group = GroupId::from_bits(group);
-            if full.contains(&group) {
+            if full.contains(&group) || !wanted(&message) {
                 continue;
             }
-            if self.deliver_to_group(group, &message, Some(key), session_ends) {
+            if self.deliver_to_group(group, &message, Some(key), even_away) {
                 handed_on.push(place);
-            } else if !session_ends {
+            } else if !even_away {
                 full.push(group);
             }
         }

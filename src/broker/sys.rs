@@ -52,6 +52,7 @@ impl Broker {
             message.retain = true;
             let message = Arc::new(message);
             if self.config.session.features.retain_available {
+                self.forget_expiry(message.topic.name());
                 self.router.retain_without_limit(&message);
             }
             self.deliver_to_all(&message, None);

@@ -245,12 +245,12 @@ static ALLOWED: [Allowed; 16] = {
     table
 };
 
+/// What may be repeated somewhere.
+const REPEATABLE: u64 = PropertyId::UserProperty.bit() | PropertyId::SubscriptionIdentifier.bit();
+
 /// All that may stand somewhere.
 #[cfg(any(feature = "alloc", feature = "arbitrary"))]
-const ANYWHERE: Allowed = Allowed {
-    any: KNOWN,
-    repeated: PropertyId::UserProperty.bit() | PropertyId::SubscriptionIdentifier.bit(),
-};
+const ANYWHERE: Allowed = Allowed { any: KNOWN, repeated: REPEATABLE };
 
 /// What may stand at the place of that bit.
 const fn allowed_at(place: u16) -> Allowed {
@@ -353,6 +353,14 @@ impl Seen {
     #[cfg(feature = "alloc")]
     pub(crate) const fn and(self, other: Seen) -> Seen {
         Seen(self.0 | other.0)
+    }
+
+    /// Of properties that were validated for some place: whether one of them may not stand at another place, or
+    /// not as often.
+    #[inline(always)]
+    const fn needs_second_look(self, allowed: Allowed) -> bool {
+        let repeated = if self.0 & Seen::REPEATED != 0 { self.0 & REPEATABLE } else { 0 };
+        self.0 & !(allowed.any | Seen::REPEATED) != 0 || repeated & !allowed.repeated != 0
     }
 
     /// What section 3.1.2.11.10 and 3.15.2.2.2 ask of the authentication properties.
@@ -600,7 +608,7 @@ impl<'a> Properties<'a> {
         match self.list.wire_or_slice() {
             Ok(wire) => {
                 // What was validated for one place needs a second look only where another allows less.
-                if self.seen.0 & !place.allowed().any != 0 {
+                if self.seen.needs_second_look(place.allowed()) {
                     self.len_one_by_one(place)?;
                 }
                 Ok(wire.len())

@@ -265,7 +265,7 @@ impl Router {
         filter: TopicFilter<'_>,
         after: Option<TopicName<'_>>,
     ) -> Option<&Arc<Message>> {
-        match self.retained.search(filter, after, usize::MAX) {
+        match self.search_retained(filter, after, usize::MAX) {
             RetainedSearch::Found(message) => Some(message),
             RetainedSearch::Paused(_) | RetainedSearch::Finished => None,
         }
@@ -278,7 +278,17 @@ impl Router {
         &self,
         filter: TopicFilter<'_>,
         after: Option<TopicName<'_>>,
-        steps: usize,
+        mut steps: usize,
+    ) -> RetainedSearch<'_> {
+        self.retained.search(filter, after, &mut steps)
+    }
+
+    /// The same, and takes what it has looked at off the steps.
+    pub(crate) fn search_retained_within(
+        &self,
+        filter: TopicFilter<'_>,
+        after: Option<TopicName<'_>>,
+        steps: &mut usize,
     ) -> RetainedSearch<'_> {
         self.retained.search(filter, after, steps)
     }

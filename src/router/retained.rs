@@ -131,24 +131,25 @@ impl Retained {
         }
     }
 
-    /// Looks for the first message after that topic which the filter matches, at that many topics at most.
+    /// Looks for the first message after that topic which the filter matches, at that many topics at most: each
+    /// takes one step of them.
     pub(super) fn search(
         &self,
         filter: TopicFilter<'_>,
         after: Option<TopicName<'_>>,
-        mut steps: usize,
+        steps: &mut usize,
     ) -> RetainedSearch<'_> {
         let Some(mut candidate) = self.first(filter, after) else {
             return RetainedSearch::Finished;
         };
         loop {
+            *steps = steps.saturating_sub(1);
             let place = match step(filter, candidate.topic.name()) {
                 Step::Match => return RetainedSearch::Found(candidate),
                 Step::Seek(place) => place,
                 Step::End => return RetainedSearch::Finished,
             };
-            steps = steps.saturating_sub(1);
-            if steps == 0 {
+            if *steps == 0 {
                 return RetainedSearch::Paused(candidate);
             }
             match self.seek(Bound::Included(place)) {
@@ -413,7 +414,8 @@ mod tests {
 
     fn next<'a>(retained: &'a Retained, filter: &str, after: Option<&str>) -> Option<&'a str> {
         let after = after.map(|topic| TopicName::new(topic).unwrap());
-        match retained.search(TopicFilter::new(filter).unwrap(), after, usize::MAX) {
+        let mut steps = usize::MAX;
+        match retained.search(TopicFilter::new(filter).unwrap(), after, &mut steps) {
             RetainedSearch::Found(message) => Some(message.topic.name().as_str()),
             RetainedSearch::Paused(message) => unreachable!("paused at {}", message.topic),
             RetainedSearch::Finished => None,
@@ -433,7 +435,7 @@ mod tests {
         let filter = TopicFilter::new(filter).unwrap();
         let (mut after, mut steps) = (None, 0);
         loop {
-            match retained.search(filter, after, 1) {
+            match retained.search(filter, after, &mut 1) {
                 RetainedSearch::Found(message) | RetainedSearch::Paused(message) => {
                     after = Some(message.topic.name());
                     steps += 1;
@@ -587,9 +589,9 @@ mod tests {
     fn a_search_pauses_after_as_many_steps_as_it_may_take() {
         let retained = retained(&["a/1/x", "a/2/x", "a/3/x", "a/4/z", "b"]);
         let filter = TopicFilter::new("a/+/z").unwrap();
-        let search = |after: Option<&str>, steps| {
+        let search = |after: Option<&str>, mut steps: usize| {
             let after = after.map(|topic| TopicName::new(topic).unwrap());
-            match retained.search(filter, after, steps) {
+            match retained.search(filter, after, &mut steps) {
                 RetainedSearch::Found(message) => format!("found {}", message.topic),
                 RetainedSearch::Paused(message) => format!("paused at {}", message.topic),
                 RetainedSearch::Finished => String::from("finished"),
@@ -603,6 +605,20 @@ mod tests {
         assert_eq!(search(Some("a/3/x"), 1), "found a/4/z");
         assert_eq!(search(Some("a/4/z"), 1), "finished");
         assert_eq!(search(Some("b"), 1), "finished");
+    }
+
+    #[test]
+    fn a_search_takes_off_its_steps_what_it_looks_at_and_a_match_too() {
+        let retained = retained(&["a/1/x", "a/2/z", "a/3/x", "a/4/x"]);
+        let filter = TopicFilter::new("a/+/z").unwrap();
+        let mut steps = 10;
+        let RetainedSearch::Found(found) = retained.search(filter, None, &mut steps) else {
+            unreachable!("the second matches");
+        };
+        assert_eq!((found.topic.name().as_str(), steps), ("a/2/z", 8));
+        let after = Some(found.topic.name());
+        assert!(matches!(retained.search(filter, after, &mut steps), RetainedSearch::Finished));
+        assert_eq!(steps, 6);
     }
 
     const LEVELS: [&str; 7] = ["", "a", "a\u{1}", "a!", "b", "$a", "é"];

@@ -26,7 +26,9 @@ impl Session {
         reason: Option<&str>,
     ) {
         self.advance(now);
-        self.answer_publish(QoS::AtLeastOnce, packet_id, reason_code, reason);
+        if self.takes_answer(packet_id) {
+            self.answer_publish(QoS::AtLeastOnce, packet_id, reason_code, reason);
+        }
     }
 
     /// Answers a QoS 2 message of 5.0, as [`puback`](Session::puback) does. With an error it is not taken over,
@@ -39,6 +41,9 @@ impl Session {
         reason: Option<&str>,
     ) {
         self.advance(now);
+        if !self.takes_answer(packet_id) {
+            return;
+        }
         self.answer_publish(QoS::ExactlyOnce, packet_id, reason_code, reason);
         if !reason_code.is_error() {
             self.unreleased.accept(packet_id);
@@ -49,6 +54,12 @@ impl Session {
         }
     }
 
+    /// Whether a message of this connection awaits its answer: that of an earlier one does not any more.
+    fn takes_answer(&mut self, id: PacketId) -> bool {
+        let terms = self.link.as_mut().and_then(|link| link.terms.as_mut());
+        terms.is_some_and(|terms| terms.answered(id))
+    }
+
     fn answer_publish(
         &mut self,
         qos: QoS,
@@ -56,7 +67,7 @@ impl Session {
         reason_code: ReasonCode,
         reason: Option<&str>,
     ) {
-        let Some(link) = self.link.as_mut().filter(|link| link.terms.is_some()) else {
+        let Some(link) = &mut self.link else {
             return;
         };
         let reason_code = listed(reason_code, PacketType::PubAck); // PUBREC has the same

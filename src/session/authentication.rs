@@ -7,7 +7,7 @@ use super::explain::{Limits, check, encode_within};
 use crate::codec::Property;
 use crate::delivery::Authentication;
 use crate::packet::{Auth, Packet};
-use crate::packet_type::PacketType;
+use crate::packet_type::{PacketType, Sender};
 use crate::reason::ReasonCode;
 use crate::version::Version;
 use crate::violation::Violation;
@@ -44,6 +44,9 @@ impl Authentication {
                     | Property::UserProperty(_)
             )
         })?;
+        if !reason_code.is_allowed_from(Sender::Server, PacketType::Auth) {
+            return Err(Violation::ReasonCodeNotListed.into());
+        }
         let method = self.server_method().ok_or(AuthenticationError::NotInTurn)?;
         let mut all = Vec::from([Property::AuthenticationMethod(method)]);
         all.extend(properties.iter().filter(|property| limits.wants(property)));

@@ -7,8 +7,9 @@ use core::num::{NonZeroU16, NonZeroU32};
 use super::config::{FeatureConfig, SessionConfig};
 use super::error::ClientFault;
 use super::explain::{Limits, check, encode_within};
-use super::handshake::Accepted;
+use super::handshake::{Accepted, Handshake};
 use super::link::{Link, wants_response_information};
+use super::rejection::Rejection;
 use crate::codec::{Property, PropertyId};
 use crate::packet::{ConnAck, Packet};
 use crate::packet_type::PacketType;
@@ -16,22 +17,35 @@ use crate::qos::QoS;
 use crate::version::Version;
 use crate::violation::Violation;
 
-/// Whether the program may say these in a CONNACK that accepts. What follows from the configuration is said
-/// without it.
-pub(crate) fn check_acceptance(
-    properties: &[Property<'_>],
-    has_client_id: bool,
-) -> Result<(), Violation> {
-    check(properties, PacketType::ConnAck, |property| match property.id() {
-        PropertyId::SessionExpiryInterval
-        | PropertyId::ServerKeepAlive
-        | PropertyId::ResponseInformation
-        | PropertyId::AuthenticationData
-        | PropertyId::ReasonString
-        | PropertyId::UserProperty => true,
-        PropertyId::AssignedClientIdentifier => !has_client_id,
-        _ => false,
-    })
+/// A client is not accepted as it was to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// A property cannot be said in CONNACK.
+    #[error(transparent)]
+    Property(#[from] Violation),
+    /// The client cannot be told that it is accepted: the connection is to be closed.
+    #[error(transparent)]
+    Rejection(#[from] Rejection),
+}
+
+impl Handshake {
+    /// Whether the program may say these in the CONNACK that accepts. What follows from the configuration is said
+    /// without it.
+    pub(crate) fn check_acceptance(&self, properties: &[Property<'_>]) -> Result<(), Violation> {
+        let is_nameless = self.client_id().is_empty();
+        let authenticates = self.has_authentication_method();
+        check(properties, PacketType::ConnAck, |property| match property {
+            Property::SessionExpiryInterval(_)
+            | Property::ServerKeepAlive(_)
+            | Property::ResponseInformation(_)
+            | Property::ReasonString(_)
+            | Property::UserProperty(_) => true,
+            Property::AuthenticationData(_) => authenticates,
+            Property::AssignedClientIdentifier(client_id) => is_nameless && !client_id.is_empty(),
+            _ => false,
+        })
+    }
 }
 
 impl Link {

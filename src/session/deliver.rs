@@ -13,7 +13,7 @@ use crate::packet::{Delivery, Packet};
 use crate::packet_id::PacketId;
 use crate::qos::QoS;
 use crate::time::Instant;
-use crate::topic::{TopicFilter, TopicName};
+use crate::topic::TopicName;
 use crate::version::Version;
 
 /// Where a message of a shared subscription is.
@@ -137,8 +137,9 @@ impl Session {
         self.queue.retain_topics(kept);
     }
 
-    /// A subscription has ended: of its retained messages no more are sent. [MQTT-3.10.4-2]
-    pub(crate) fn forget_retained(&mut self, filter: TopicFilter<'_>) {
-        self.queue.remove_retained(filter);
+    /// Subscriptions have ended: of their retained messages no more are sent. [MQTT-3.10.4-2]
+    pub(crate) fn forget_retained(&mut self, filters: &mut [&[u8]]) {
+        filters.sort_unstable();
+        self.queue.remove_retained(filters);
     }
 }

@@ -79,6 +79,10 @@ impl Session {
     /// Ends the connection, if there is one.
     pub(crate) fn close(&mut self, reason: CloseReason) -> Option<Ended> {
         let link = self.link.take()?;
+        // What was not answered was not taken over: the client sends it again.
+        for id in link.terms.iter().flat_map(|terms| &terms.unanswered) {
+            self.unreleased.release(*id);
+        }
         self.announced = false;
         self.paused = false;
         self.outbound.connection_lost();
@@ -112,36 +116,34 @@ impl Session {
             self.events.retain(|event| {
                 !matches!(
                     event,
-                    SessionEvent::Subscribe { .. }
+                    SessionEvent::Publish { packet_id: Some(_), .. }
+                        | SessionEvent::Subscribe { .. }
                         | SessionEvent::Unsubscribe { .. }
                         | SessionEvent::Authentication { .. }
                 )
             });
-            self.closed(reason, properties, Some(ended));
+            let Ended { will, will_delay_interval, session_expiry_interval } = ended;
+            self.events.push_back(SessionEvent::Closed {
+                reason,
+                properties,
+                will,
+                will_delay_interval,
+                session_expiry_interval,
+            });
         }
+    }
+
+    /// Nobody is there any more to be sent it.
+    pub(super) fn forget_farewell(&mut self) {
+        self.farewell = Vec::new();
+        self.close = false;
+        self.announced = false;
     }
 
     pub(super) fn close_for_fault(&mut self, result: Result<(), ClientFault>) {
         if let Err(fault) = result {
             self.close_with_event(fault.into());
         }
-    }
-
-    pub(super) fn closed(
-        &mut self,
-        reason: CloseReason,
-        properties: OwnedProperties,
-        ended: Option<Ended>,
-    ) {
-        let nothing = Ended { will: None, will_delay_interval: 0, session_expiry_interval: 0 };
-        let Ended { will, will_delay_interval, session_expiry_interval } = ended.unwrap_or(nothing);
-        self.events.push_back(SessionEvent::Closed {
-            reason,
-            properties,
-            will,
-            will_delay_interval,
-            session_expiry_interval,
-        });
     }
 
     /// The session is over. [MQTT-3.1.2-6]

@@ -188,6 +188,14 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// That of a client's DISCONNECT.
+    pub(crate) fn of_disconnect(reason_code: ReasonCode) -> CloseReason {
+        match reason_code {
+            ReasonCode::NORMAL_DISCONNECTION => CloseReason::Disconnected,
+            code => CloseReason::DisconnectedWith(code),
+        }
+    }
+
     /// Whether the client is sent the answers that wait before the close.
     pub(crate) fn is_answered(self) -> bool {
         match self {

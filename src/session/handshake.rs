@@ -78,7 +78,12 @@ pub enum HandshakeEvent {
     /// AUTH came, with these properties: answer it like the CONNECT. (Section 4.12 of 5.0.)
     Authentication(OwnedProperties),
     /// DISCONNECT came in place of an AUTH: the connection is to be closed.
-    Disconnect,
+    Disconnect {
+        /// Why.
+        reason_code: ReasonCode,
+        /// The properties.
+        properties: OwnedProperties,
+    },
 }
 
 impl Handshake {
@@ -218,6 +223,12 @@ impl Handshake {
         }
     }
 
+    /// Whether the CONNECT has an authentication method.
+    pub(super) fn has_authentication_method(&self) -> bool {
+        let method = |pending: &Pending| pending.authentication.method.is_some();
+        matches!(&self.phase, Phase::Connected(pending) if method(pending))
+    }
+
     /// Whether the CONNECT asks for a clean start.
     pub(crate) fn is_clean_start(&self) -> bool {
         self.connect().is_some_and(|connect| connect.clean_start)
@@ -263,8 +274,11 @@ impl Handshake {
         self.refuse_with(reason_code, &[])
     }
 
-    /// The same with what CONNACK carries in 5.0; before it that is left out.
-    pub(crate) fn refuse_with(
+    /// The same with what CONNACK carries in 5.0: Reason String, Server Reference, User Properties, as far as the
+    /// client has room for them. Before 5.0 that is left out. A code that CONNACK of 5.0 has not is Unspecified
+    /// Error there.
+    #[must_use]
+    pub fn refuse_with(
         self,
         reason_code: ReasonCode,
         properties: &[Property<'_>],
@@ -311,7 +325,10 @@ impl Pending {
                 Ok(Some(HandshakeEvent::Authentication(properties)))
             }
             Packet::Auth(_) => Err(ClientFault::UnexpectedAuth),
-            Packet::Disconnect(_) => Ok(Some(HandshakeEvent::Disconnect)),
+            Packet::Disconnect(disconnect) => Ok(Some(HandshakeEvent::Disconnect {
+                reason_code: disconnect.reason_code,
+                properties: OwnedProperties::copied(&disconnect.properties),
+            })),
             other => Err(ClientFault::NotAuthenticated(other.packet_type())),
         }
     }

@@ -14,6 +14,7 @@ use crate::delivery::{Authentication, InboundAliases, OutboundAliases};
 use crate::message::{Message, Topic};
 use crate::owned_properties::OwnedProperties;
 use crate::packet::{Packet, Publish};
+use crate::packet_id::PacketId;
 use crate::time::Instant;
 use crate::version::Version;
 
@@ -49,6 +50,8 @@ pub(super) struct Terms {
     pub(super) inbound: InboundAliases,
     /// The topic aliases of what it is sent.
     pub(super) outbound: OutboundAliases,
+    /// The QoS 1 and 2 messages that the server has not answered yet, in order.
+    pub(super) unanswered: Vec<PacketId>,
     /// How many QoS 1 and 2 messages of the client's are not finished.
     open: u64,
     /// How many there may be.
@@ -137,18 +140,28 @@ impl Terms {
             authentication,
             inbound: InboundAliases::new(ours),
             outbound: OutboundAliases::new(ours.min(topic_alias_maximum)), // [MQTT-3.3.2-11]
+            unanswered: Vec::new(),
             open: 0,
             max_open: config.receive_maximum().into(),
         }
     }
 
-    /// A QoS 1 or 2 message came that was not here before. (Section 3.3.4.)
-    pub(super) fn opened(&mut self) -> Result<(), ClientFault> {
+    /// A QoS 1 or 2 message came that was not here before: the server is to answer it. (Section 3.3.4.)
+    pub(super) fn opened(&mut self, id: PacketId) -> Result<(), ClientFault> {
         if self.open >= self.max_open {
             return Err(ClientFault::ReceiveMaximumExceeded);
         }
         self.open += 1;
+        if let Err(place) = self.unanswered.binary_search(&id) {
+            self.unanswered.insert(place, id);
+        }
         Ok(())
+    }
+
+    /// The server answers a message of this connection; whether it has not before.
+    pub(super) fn answered(&mut self, id: PacketId) -> bool {
+        let place = self.unanswered.binary_search(&id);
+        place.map(|place| self.unanswered.remove(place)).is_ok()
     }
 
     /// So many exchanges of the client's are over; one that began on an earlier connection was not counted.

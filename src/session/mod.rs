@@ -38,7 +38,7 @@ use bytes::Bytes;
 
 pub use authentication::AuthenticationError;
 pub use config::{FeatureConfig, HandshakeConfig, SessionConfig};
-pub(crate) use connack::check_acceptance;
+pub use connack::AcceptError;
 pub use connect::ConnectRequest;
 pub(crate) use ending::{Ended, check_disconnect};
 pub use error::{ClientFault, CloseReason, Dropped};
@@ -57,7 +57,6 @@ use crate::packet::Packet;
 use crate::statistics::Counts;
 use crate::time::Instant;
 use crate::version::Version;
-use crate::violation::Violation;
 use handshake::Pending;
 use link::Link;
 use queue::{Queue, Sending};
@@ -89,7 +88,7 @@ use unreleased::Unreleased;
 /// assert_eq!(request.client_id, "a");
 ///
 /// let mut session = Session::new(config); // or the one kept for this client identifier
-/// session.connect(now, handshake);
+/// session.connect(now, handshake)?;
 /// session.handle_input(now, bytes); // what came after CONNECT
 /// let mut sent = Vec::new();
 /// loop {
@@ -162,10 +161,18 @@ impl Session {
     }
 
     /// Accepts the connection whose CONNECT has come, and goes on with the session, unless the client wants
-    /// a clean start. Returns whether a session was present. A connection that the session still has is taken
-    /// over: its driver closes it. Before CONNECT this does nothing.
-    pub fn connect(&mut self, now: Instant, handshake: Handshake) -> bool {
-        self.connect_with(now, handshake, &[]).unwrap_or(false)
+    /// a clean start. Returns whether a session was present. Before CONNECT this does nothing.
+    ///
+    /// A connection that the session still has is taken over: its driver closes it. One of 5.0 is to be told
+    /// before: [`disconnect_with`](Session::disconnect_with) Session Taken Over, and a pull. [MQTT-3.1.4-3] A
+    /// client of 5.0 without an identifier is to be assigned one by [`connect_with`](Session::connect_with).
+    ///
+    /// # Errors
+    ///
+    /// Where the client takes no packet as large as CONNACK: the answer, if there is one, is to be sent and the
+    /// connection closed. The session is as before.
+    pub fn connect(&mut self, now: Instant, handshake: Handshake) -> Result<bool, AcceptError> {
+        self.connect_with(now, handshake, &[])
     }
 
     /// The same with what the server says in CONNACK of 5.0 beside what follows from the configuration, of which
@@ -173,31 +180,27 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Where a property cannot be said, and nothing has happened then. Besides these two there may be Assigned
-    /// Client Identifier, where the client has sent none, Response Information, which is sent where it is asked
-    /// for, Authentication Data, Reason String and User Properties.
+    /// As [`connect`](Session::connect), and where a property cannot be said; nothing has happened then. Besides
+    /// these two there may be Assigned Client Identifier, where the client has sent none, Response Information,
+    /// which is sent where it is asked for, Authentication Data, where CONNECT has a method, Reason String and
+    /// User Properties.
     pub fn connect_with(
         &mut self,
         now: Instant,
         handshake: Handshake,
         properties: &[Property<'_>],
-    ) -> Result<bool, Violation> {
-        check_acceptance(properties, !handshake.client_id().is_empty())?;
+    ) -> Result<bool, AcceptError> {
+        if !handshake.is_connect_received() {
+            return Ok(false);
+        }
+        handshake.check_acceptance(properties)?;
         self.advance(now);
         self.close_with_event(CloseReason::TakenOver);
-        match self.accept(now, handshake, properties) {
-            Ok(None) => {}
-            Ok(Some((session_present, early))) => {
-                self.handle_input(now, &early);
-                return Ok(session_present);
-            }
-            Err(Rejection { fault, answer, .. }) => {
-                self.farewell = answer.map(Vec::from).unwrap_or_default();
-                self.close = true;
-                self.closed(fault.into(), OwnedProperties::EMPTY, None);
-            }
-        }
-        Ok(false)
+        let Some((session_present, early)) = self.accept(now, handshake, properties)? else {
+            return Ok(false);
+        };
+        self.handle_input(now, &early);
+        Ok(session_present)
     }
 
     /// [`connect_with`](Session::connect_with), but for the bytes that came after CONNECT.
@@ -225,8 +228,7 @@ impl Session {
         self.outbound.resume();
         self.version = link.version;
         self.link = Some(link);
-        self.farewell = Vec::new();
-        self.close = false;
+        self.forget_farewell();
         Ok(Some((session_present, early)))
     }
 
@@ -263,8 +265,7 @@ impl Session {
     pub fn handle_closed(&mut self, now: Instant) {
         self.advance(now);
         self.close_with_event(CloseReason::TransportClosed);
-        self.farewell = Vec::new();
-        self.close = false;
+        self.forget_farewell();
     }
 
     /// Appends what is to be sent to `out` and returns its bytes: whole packets, small ones together in

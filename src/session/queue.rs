@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::config::SessionConfig;
 use super::error::Dropped;
@@ -13,6 +14,9 @@ use crate::qos::QoS;
 use crate::time::Instant;
 use crate::topic::{TopicFilter, TopicName};
 use crate::version::Version;
+
+/// How long expired messages may take room behind one that has not: their interval is counted in seconds.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// An empty queue keeps no more room than for so many entries.
 const KEPT_CAPACITY: usize = 64;
@@ -92,6 +96,13 @@ impl Sending {
         }
     }
 
+    /// What a limit in bytes counts of it.
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        self.message.size() + 4 * self.identifiers().len()
+    }
+
+    #[inline]
     pub(super) fn identifiers(&self) -> &[SubscriptionIdentifier] {
         self.extra.as_ref().map_or(&[], |extra| &extra.identifiers)
     }
@@ -146,8 +157,8 @@ pub(super) struct Queue {
     all: Load,
     /// How many of the entries are cursors.
     cursors: usize,
-    /// No message expires before this.
-    expiry: Option<Instant>,
+    /// Before this nobody looks for expired messages behind the front.
+    next_look: Option<Instant>,
     /// How many have made room for others since somebody has asked.
     expired: u64,
 }
@@ -183,13 +194,14 @@ impl Queue {
         config: &SessionConfig,
         now: Instant,
     ) -> Result<(), Dropped> {
-        let size = sending.message.size();
+        let size = sending.size();
         let at_most_once = sending.qos == QoS::AtMostOnce;
         if !self.has_room(at_most_once, size, config, now) {
             return Err(Dropped::QueueFull);
         }
         if let Some(expires) = sending.message.expires() {
-            self.expiry = Some(self.expiry.map_or(expires, |first| first.min(expires)));
+            let look = expires.max(now + BETWEEN_LOOKS);
+            self.next_look = Some(self.next_look.map_or(look, |next| next.min(look)));
         }
         self.all.add(size);
         if !at_most_once {
@@ -224,7 +236,8 @@ impl Queue {
         false
     }
 
-    /// Makes room of what is worth nothing any more: first at the front, where it mostly is. [MQTT-3.3.2-5]
+    /// Makes room of what is worth nothing any more: first at the front, where it mostly is, and not for each
+    /// message in the whole queue. [MQTT-3.3.2-5]
     fn drop_expired(&mut self, now: Instant) {
         let before = self.all.messages;
         while let Some(Entry::Message(sending)) = self.entries.front() {
@@ -237,7 +250,7 @@ impl Queue {
             self.expired += (before - self.all.messages) as u64;
             return;
         }
-        if self.expiry.is_some_and(|first| first <= now) {
+        if self.next_look.is_some_and(|next| next <= now) {
             self.retain(|entry| match entry {
                 Entry::Message(sending) => !sending.message.is_expired(now),
                 Entry::Retained(_) => true,
@@ -246,7 +259,7 @@ impl Queue {
                 Entry::Message(sending) => sending.message.expires(),
                 Entry::Retained(_) => None,
             });
-            self.expiry = expiries.min();
+            self.next_look = expiries.min().map(|first| first.max(now + BETWEEN_LOOKS));
             self.expired += (before - self.all.messages) as u64;
         }
     }
@@ -296,11 +309,14 @@ impl Queue {
         })
     }
 
-    /// The subscription has ended: none of its retained messages is sent any more.
-    pub(super) fn remove_retained(&mut self, filter: TopicFilter<'_>) {
+    /// The subscriptions of these filters, which are in order, have ended: none of their retained messages is sent
+    /// any more.
+    pub(super) fn remove_retained(&mut self, filters: &[&[u8]]) {
         if self.cursors > 0 {
             self.retain(|entry| match entry {
-                Entry::Retained(cursor) => cursor.filter.filter() != filter,
+                Entry::Retained(cursor) => {
+                    filters.binary_search(&cursor.filter.filter().as_bytes()).is_err()
+                }
                 Entry::Message(_) => true,
             });
         }
@@ -353,9 +369,9 @@ impl Queue {
             let keep = kept(entry);
             match entry {
                 Entry::Message(sending) if keep => {
-                    all.add(sending.message.size());
+                    all.add(sending.size());
                     if sending.qos != QoS::AtMostOnce {
-                        kept_load.add(sending.message.size());
+                        kept_load.add(sending.size());
                     }
                 }
                 Entry::Retained(_) if keep => *cursors += 1,
@@ -375,7 +391,7 @@ impl Queue {
     }
 
     fn forget(&mut self, sending: &Sending) {
-        let size = sending.message.size();
+        let size = sending.size();
         self.all.remove(size);
         if sending.qos != QoS::AtMostOnce {
             self.kept.remove(size);
@@ -387,9 +403,9 @@ impl Queue {
         let (mut all, mut kept) = (Load::default(), Load::default());
         for entry in &self.entries {
             if let Entry::Message(sending) = entry {
-                all.add(sending.message.size());
+                all.add(sending.size());
                 if sending.qos != QoS::AtMostOnce {
-                    kept.add(sending.message.size());
+                    kept.add(sending.size());
                 }
             }
         }

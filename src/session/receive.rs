@@ -101,28 +101,55 @@ impl Session {
             Delivery::AtMostOnce => Ok(Some(Request::Publish(message(), None))),
             Delivery::AtLeastOnce { packet_id, .. } => {
                 if let Some(terms) = &mut link.terms {
-                    terms.opened()?;
+                    terms.opened(packet_id)?;
                     return Ok(Some(Request::Publish(message(), Some(packet_id))));
                 }
                 link.send(&Packet::PubAck(Ack::new(packet_id)));
                 Ok(Some(Request::Publish(message(), None)))
             }
             Delivery::ExactlyOnce { packet_id, .. } => {
-                if self.unreleased.contains(packet_id) {
-                    link.send(&Packet::PubRec(Ack::new(packet_id)));
+                if self.is_repeated(packet_id) {
                     return Ok(None);
                 }
                 let message = message();
-                if let Some(terms) = &mut link.terms {
-                    terms.opened()?;
-                    self.unreleased.keep(packet_id, &message, &self.config)?;
-                    return Ok(Some(Request::Publish(message, Some(packet_id))));
-                }
-                self.unreleased.keep(packet_id, &message, &self.config)?;
-                link.send(&Packet::PubRec(Ack::new(packet_id)));
-                Ok(None)
+                self.keep(packet_id, &message)
+                    .map(|asked| asked.then(|| Request::Publish(message, Some(packet_id))))
             }
         }
+    }
+
+    /// Whether a QoS 2 message is the same again: it is acknowledged again, unless the server has yet to answer
+    /// it. What came before 5.0 and was not released is asked about in 5.0. [MQTT-4.3.3-10]; before 5.0
+    /// [MQTT-4.3.3-2]
+    fn is_repeated(&mut self, id: PacketId) -> bool {
+        let (Some(accepted), Some(link)) = (self.unreleased.is_accepted(id), &mut self.link) else {
+            return false;
+        };
+        if let Some(terms) = link.terms.as_ref().filter(|_| !accepted) {
+            return terms.unanswered.binary_search(&id).is_ok();
+        }
+        link.send(&Packet::PubRec(Ack::new(id)));
+        true
+    }
+
+    /// Keeps a QoS 2 message until PUBREL; whether the server is to be asked.
+    fn keep(&mut self, id: PacketId, message: &Arc<Message>) -> Result<bool, ClientFault> {
+        let Some(link) = &mut self.link else {
+            return Ok(false);
+        };
+        let Some(terms) = &mut link.terms else {
+            self.unreleased.keep(id, message, &self.config)?;
+            link.send(&Packet::PubRec(Ack::new(id)));
+            return Ok(false);
+        };
+        terms.opened(id)?;
+        if self.unreleased.keep(id, message, &self.config).is_err() {
+            // The number is bounded by the Receive Maximum: it is the bytes.
+            let reason = "too many bytes of QoS 2 messages await PUBREL";
+            self.pubrec(self.now, id, ReasonCode::QuotaExceeded, Some(reason));
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     fn check_filters(&self, filters: usize) -> Result<(), ClientFault> {
@@ -245,10 +272,7 @@ impl Session {
             let longest = terms.map_or(0, |terms| terms.session_expiry_maximum);
             link.session_expiry_interval = seconds.min(longest);
         }
-        let reason = match disconnect.reason_code {
-            ReasonCode::NORMAL_DISCONNECTION => CloseReason::Disconnected,
-            code => CloseReason::DisconnectedWith(code),
-        };
+        let reason = CloseReason::of_disconnect(disconnect.reason_code);
         Ok(Request::Disconnect(reason, OwnedProperties::copied(&disconnect.properties)))
     }
 }
@@ -264,6 +288,8 @@ fn message(
     let message = match (topic, owned) {
         (None, None) => Message::copied(publish),
         (Some(topic), None) => Message::with_topic(topic, publish),
+        // A small payload does not keep a large packet.
+        (None, Some(bytes)) if publish.payload.len() < bytes.len() / 2 => Message::copied(publish),
         (topic, Some(bytes)) => {
             let topic = topic.unwrap_or_else(|| publish.topic.into());
             Message::of(publish, topic, bytes.slice_ref(publish.payload))

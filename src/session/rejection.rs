@@ -139,15 +139,14 @@ pub(super) fn refusal(
     properties: &[Property<'_>],
 ) -> Result<Vec<u8>, ClientFault> {
     let mut connack = Vec::new();
-    if !reason_code.is_error() {
-        return Ok(connack);
-    }
     if version.has_properties() {
+        let listed = reason_code.is_error() && reason_code.is_allowed_in(PacketType::ConnAck);
+        let reason_code = if listed { reason_code } else { ReasonCode::UnspecifiedError };
         explain::encode_within(&mut connack, maximum, properties, |properties, out| {
             let connack = ConnAck { properties, ..ConnAck::refused(reason_code) };
             Packet::from(connack).encode_to(version, out)
         })?;
-    } else if reason_code.connack_code(version).is_some() {
+    } else if reason_code.is_error() && reason_code.connack_code(version).is_some() {
         let packet = Packet::from(ConnAck::refused(reason_code));
         packet.encode_to(version, &mut connack).map_err(|_| ClientFault::AnswerTooLarge)?;
     }

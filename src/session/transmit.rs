@@ -65,7 +65,7 @@ impl Session {
     /// The queue keeps its order: a message that the window has no room for delays those after it.
     fn may_send(&self, entry: &Entry) -> bool {
         let (qos, size) = match entry {
-            Entry::Message(sending) => (sending.qos, sending.message.size()),
+            Entry::Message(sending) => (sending.qos, sending.size()),
             Entry::Retained(_) if self.paused => return false,
             Entry::Retained(cursor) => (cursor.qos, 0),
         };
@@ -125,35 +125,41 @@ impl Session {
                     _ => return false,
                 },
             };
-            return self.send_message(batch, sending).is_some();
+            if let Some(is_sent) = self.send_message(batch, sending) {
+                if !is_sent {
+                    continue;
+                }
+                return true;
+            }
+            return false;
         }
         self.paused = true;
         false
     }
 
-    /// A message that has expired, or is too large for the client, counts as sent. [MQTT-3.1.2-25]
-    /// [MQTT-3.3.2-5]
-    fn send_message(&mut self, batch: &mut Batch<'_>, sending: Sending) -> Option<()> {
+    /// Whether it is sent: a message that has expired, or is too large for the client, counts as if it were.
+    /// [MQTT-3.1.2-25] [MQTT-3.3.2-5]
+    fn send_message(&mut self, batch: &mut Batch<'_>, sending: Sending) -> Option<bool> {
         let now = self.now;
         let link = self.link.as_mut()?;
         if sending.message.is_expired(now) || !link.takes(&sending) {
             self.dropped += 1;
-            return Some(());
+            return Some(false);
         }
         if sending.qos == QoS::AtMostOnce {
             link.publish(batch, &sending, Delivery::AtMostOnce, now);
-            return Some(());
+            return Some(true);
         }
         let packet_id = self.outbound.next_id()?;
         link.publish(batch, &sending, delivery(&sending, false, packet_id), now);
-        let size = sending.message.size();
+        let size = sending.size();
         let what = match sending.qos {
             QoS::ExactlyOnce => Unacknowledged::ExactlyOnce(sending),
             _ => Unacknowledged::AtLeastOnce(sending),
         };
         self.outbound.insert(packet_id, size, what);
         self.inflight_bytes += size;
-        Some(())
+        Some(true)
     }
 }
 

@@ -24,21 +24,21 @@ pub(super) struct Held {
 }
 
 impl Unreleased {
-    /// Whether the identifier means a message that is kept: a second one with it is the same again.
-    /// [MQTT-4.3.3-10]; before 5.0 [MQTT-4.3.3-2]
-    pub(super) fn contains(&self, id: PacketId) -> bool {
-        self.messages.contains_key(&id)
+    /// Whether the server has taken over the message with that identifier; `None` where there is none.
+    pub(super) fn is_accepted(&self, id: PacketId) -> Option<bool> {
+        self.messages.get(&id).map(|held| held.accepted)
     }
 
-    /// Keeps a message until PUBREL.
+    /// Keeps a message until PUBREL, in the place of one with that identifier.
     pub(super) fn keep(
         &mut self,
         id: PacketId,
         message: &Arc<Message>,
         config: &SessionConfig,
     ) -> Result<(), ClientFault> {
+        self.release(id);
         let bytes = self.bytes.saturating_add(message.size());
-        if self.messages.len() >= config.max_unreleased_messages
+        if self.messages.len() >= config.max_unreleased_messages.max(1)
             || bytes > config.max_unreleased_bytes
         {
             return Err(ClientFault::TooManyUnreleased);

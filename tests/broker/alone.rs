@@ -61,7 +61,7 @@ fn handshake(config: &Arc<SessionConfig>, connect: &[u8]) -> Handshake {
 fn connected(connect: &[u8]) -> (Arc<SessionConfig>, Session) {
     let config = Arc::new(SessionConfig::default());
     let mut session = Session::new(Arc::clone(&config));
-    assert!(!session.connect(NOW, handshake(&config, connect)));
+    assert_eq!(session.connect(NOW, handshake(&config, connect)), Ok(false));
     assert_eq!(told(&mut session, NOW).sent, unhex("20020000"));
     (config, session)
 }
@@ -103,7 +103,7 @@ fn what_comes_after_connect_is_kept_until_it_is_accepted() {
     let mut early = &publish("t", "early")[..];
     assert_eq!(handshake.handle_input(&mut early), Ok(None));
     let mut session = Session::new(config);
-    session.connect(NOW, handshake);
+    session.connect(NOW, handshake).unwrap();
     let told = told(&mut session, NOW);
     assert_eq!(told.sent, unhex("20020000"));
     assert_eq!(told.events, [published("t", "early", QoS::AtMostOnce)]);
@@ -179,7 +179,7 @@ fn a_client_that_is_away_is_kept_what_is_above_qos_0() {
     let dropped = session.deliver(NOW, &at(QoS::AtMostOnce), QoS::ExactlyOnce, false);
     assert_eq!(dropped, Err(Dropped::Offline));
     assert_eq!(session.deliver(NOW, &at(QoS::AtLeastOnce), QoS::ExactlyOnce, false), Ok(()));
-    assert!(session.connect(NOW, handshake(&config, &stays())), "a session is present");
+    assert_eq!(session.connect(NOW, handshake(&config, &stays())), Ok(true));
     assert!(session.is_connected());
     let wanted = [unhex("20020100"), publish1(1, "t", "x")].concat();
     assert_eq!(told(&mut session, NOW).sent, wanted);
@@ -191,7 +191,7 @@ fn a_clean_start_ends_what_there_was() {
     let kept = message("t", "x", QoS::AtLeastOnce);
     session.deliver(NOW, &kept, QoS::AtLeastOnce, false).unwrap();
     session.handle_closed(NOW);
-    assert!(!session.connect(NOW, handshake(&config, &connect("a", |_| ()))));
+    assert_eq!(session.connect(NOW, handshake(&config, &connect("a", |_| ()))), Ok(false));
     assert_eq!(session.queued_messages(), 0);
     assert_eq!(told(&mut session, NOW).sent, unhex("20020000"));
 }
@@ -225,7 +225,7 @@ fn the_will_comes_with_every_end_but_disconnect() {
 #[test]
 fn a_second_connection_takes_over_from_the_first() {
     let (config, mut session) = connected(&connect_with_will("a", "bye", 0));
-    session.connect(NOW, handshake(&config, &stays()));
+    session.connect(NOW, handshake(&config, &stays())).unwrap();
     let told = told(&mut session, NOW);
     let will = message("w", "bye", QoS::AtMostOnce);
     assert_eq!(told.events, closed(CloseReason::TakenOver, Some(will), false));
@@ -259,7 +259,7 @@ fn without_a_connection_nothing_is_sent_and_nothing_comes_again() {
     assert_eq!((told.events, told.sent, told.close, told.wait), (vec![], vec![], false, None));
     let mut handshake = Handshake::new(NOW, Arc::new(SessionConfig::default()));
     assert_eq!(handshake.handle_input(&mut &[0x10][..]), Ok(None));
-    assert!(!session.connect(NOW, handshake), "CONNECT has not come");
+    assert_eq!(session.connect(NOW, handshake), Ok(false), "CONNECT has not come");
     assert!(!session.is_connected());
 }
 
@@ -277,7 +277,7 @@ fn a_request_of_an_earlier_connection_is_not_asked_on_the_next() {
     let (config, mut session) = connected(&connect("a", |_| ()));
     session.handle_input(NOW, &[subscribe(9, &[("t", 1)]), unsubscribe(10, &["t"])].concat());
     session.handle_input(NOW, &publish("t", "routed"));
-    session.connect(NOW, handshake(&config, &connect("a", |_| ())));
+    session.connect(NOW, handshake(&config, &connect("a", |_| ()))).unwrap();
     let told = told(&mut session, NOW);
     let routed = published("t", "routed", QoS::AtMostOnce);
     let closed = closed(CloseReason::TakenOver, None, false);

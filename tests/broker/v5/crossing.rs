@@ -1,12 +1,12 @@
 //! Messages and sessions that cross between versions.
 
 use mqtt_sansio::{
-    CloseReason, Frame, MAXIMUM_PACKET_SIZE, Packet, PayloadFormat, Property, QoS, Sender,
-    Subscription, Version, Will,
+    Access, CloseReason, Frame, MAXIMUM_PACKET_SIZE, Packet, PayloadFormat, Permissions, Property,
+    QoS, Sender, Subscription, Version, Will,
 };
 
 use super::{message, message_with, subscribed};
-use crate::bench::{Bench, Peer, ms};
+use crate::bench::{Answer, Bench, Peer, ms};
 use crate::wire::{
     DISCONNECT, connect, dup, frames, hex, puback, pubcomp, publish, publish1, publish2, pubrec,
     pubrel, retained, suback, subscribe, unsuback, unsubscribe,
@@ -201,6 +201,33 @@ fn a_qos_2_message_begun_in_one_version_is_released_in_another() {
     let a = bench.stayer5("a", 100, true);
     bench.ask5(a, pubrel5(8, 0, &[]), pubcomp5(8, 0, &[]));
     bench.got5(heir, publish5("u", "y", &[]));
+}
+
+/// The permissions count when a message is taken over: in 5.0 with PUBREC, before it with PUBREL.
+#[test]
+fn a_message_that_is_released_in_another_version_obeys_the_permissions_once() {
+    let denied = || {
+        let topic = mqtt_sansio::Filter::new("t").unwrap();
+        Permissions::all().deny(Access::Publish, topic)
+    };
+    let mut bench = Bench::new();
+    let heir = client(&mut bench, "heir", Version::V3_1_1);
+    subscribe_all(&mut bench, heir, Version::V3_1_1, 0);
+    bench.answer_with(move |_| Answer::Accept(denied()));
+    let a = older(&mut bench, "a", Version::V3_1_1, false);
+    bench.ask(a, publish2(7, "t", "denied"), pubrec(7));
+    bench.lose(a);
+    let a = bench.stayer5("a", 100, true);
+    bench.ask5(a, pubrel5(7, 0, &[]), pubcomp5(7, 0, &[]));
+    bench.quiet(&[heir, a]);
+    bench.answer_with(|_| Answer::Accept(Permissions::all()));
+    let b = bench.stayer5("b", 100, false);
+    bench.ask5(b, publish5_2(7, "t", "taken over", &[]), pubrec5(7, 0, &[]));
+    bench.lose(b);
+    bench.answer_with(move |_| Answer::Accept(denied()));
+    let b = older(&mut bench, "b", Version::V3_1_1, true);
+    bench.ask(b, pubrel(7), pubcomp(7));
+    bench.got(heir, publish("t", "taken over"));
 }
 
 #[test]
