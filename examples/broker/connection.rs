@@ -115,8 +115,8 @@ impl Connection {
         self.held >= BATCH && !self.state.blocked
     }
 
-    /// Whether all is written, and the socket may be closed. Where the other side is still sending, that would
-    /// take from it what it has yet to read: there only its end is sent first.
+    /// Whether all is written, and the socket may be closed. Where the other side may still be sending, a
+    /// close takes from it what it has yet to read: it is told of the end, and closes first.
     pub(crate) fn is_finished(&self) -> bool {
         let written = self.outgoing.is_empty();
         if written && self.state.lingering {

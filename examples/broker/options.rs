@@ -103,7 +103,8 @@ struct Limits {
     #[arg(long, value_name = "COUNT", default_value = "100000", allow_hyphen_values = true)]
     max_connections: i64,
 
-    /// How long the session of a client that is away is kept at most: a number and h, d, w, m or y; 0 for ever.
+    /// How long the session of a client that is away is kept at most: a number and h, d, w, m or y; 0 for
+    /// ever.
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = expiration)]
     persistent_client_expiration: Expiration,
 }
@@ -279,9 +280,9 @@ mod tests {
     #[test]
     fn zero_is_no_limit() {
         let config = parse(
-            "--max-inflight-messages 0 --receive-maximum 0 --max-queued-messages 0 --max-queued-bytes 0 --max-keepalive 0 \
-             --max-packet-size 0 --message-size-limit 0 --max-connections -1 --sys-interval 0 \
-             --persistent-client-expiration 0 --max-topic-alias 0",
+            "--max-inflight-messages 0 --receive-maximum 0 --max-queued-messages 0 --max-queued-bytes 0 \
+             --max-keepalive 0 --max-packet-size 0 --message-size-limit 0 --max-connections -1 \
+             --sys-interval 0 --persistent-client-expiration 0 --max-topic-alias 0",
         )
         .broker_config(0);
         assert_eq!(config.session.features.topic_alias_maximum, 0);

@@ -87,7 +87,7 @@ impl Broker {
         connection: ConnectionId,
         properties: &[Property<'_>],
     ) -> Result<(), BrokerError> {
-        let state = self.connections.get(connection.0).map(|connection| &connection.state);
+        let state = self.connections.state(connection);
         let Some(State::Handshake(handshake)) = state else {
             return Ok(());
         };
@@ -105,7 +105,7 @@ impl Broker {
         connection: ConnectionId,
         reason_code: ReasonCode,
     ) -> Result<(), BrokerError> {
-        let state = self.connections.get(connection.0).map(|connection| &connection.state);
+        let state = self.connections.state(connection);
         let listed = reason_code.is_error() && reason_code.is_allowed_in(PacketType::ConnAck);
         match state {
             Some(State::Handshake(handshake))
@@ -230,7 +230,8 @@ impl Broker {
     /// [`ContinueAuthentication`](ReasonCode::ContinueAuthentication) asks for more, in answer to a
     /// [`Connect`](BrokerEvent::Connect) with a method or to [`Authentication`](BrokerEvent::Authentication);
     /// [`Success`](ReasonCode::Success) ends what a connected client has begun anew. It is ended with failure by
-    /// [`disconnect_with`](Broker::disconnect_with). [MQTT-4.12.0-2] [MQTT-4.12.1-2]
+    /// [`disconnect_with`](Broker::disconnect_with). Before CONNACK the client must answer in time; once it is
+    /// connected that is for the program to watch. [MQTT-4.12.0-2] [MQTT-4.12.1-2]
     ///
     /// # Errors
     ///
@@ -244,7 +245,7 @@ impl Broker {
     ) -> Result<(), BrokerError> {
         let now = self.advance(now);
         let asks = reason_code == ReasonCode::ContinueAuthentication;
-        let state = self.connections.get_mut(connection.0).map(|connection| &mut connection.state);
+        let state = self.connections.state_mut(connection);
         match state {
             // There the end is CONNACK.
             Some(State::Handshake(handshake)) if asks => {
@@ -271,7 +272,7 @@ impl Broker {
         out: &mut Vec<Bytes>,
         max: usize,
     ) -> usize {
-        let state = self.connections.get_mut(connection.0).map(|connection| &mut connection.state);
+        let state = self.connections.state_mut(connection);
         let Some(State::Handshake(handshake)) = state else {
             return 0;
         };
@@ -284,10 +285,10 @@ impl Broker {
 
     /// The handshake of a connection whose CONNECT is to be answered now.
     fn take_handshake(&mut self, connection: ConnectionId) -> Option<Box<Handshake>> {
-        let state = &mut self.connections.get_mut(connection.0)?.state;
+        let state = self.connections.state_mut(connection)?;
         match core::mem::replace(state, State::Closed) {
             State::Handshake(handshake) if handshake.is_connect_received() => {
-                self.pending -= 1;
+                self.connections.pending -= 1;
                 Some(handshake)
             }
             other => {
@@ -346,7 +347,7 @@ impl Broker {
         reason: CloseReason,
         answer: Option<Bytes>,
     ) {
-        self.pending -= 1;
+        self.connections.pending -= 1;
         self.farewell(connection, reason, answer);
     }
 }

@@ -38,19 +38,21 @@ pub struct BrokerConfig {
     pub session_expiry: Option<Duration>,
     /// How long the driver may take to send what is left before a close. Default 5 s.
     pub close_timeout: Duration,
-    /// The longest topic name in bytes that a client may publish under, and the longest filter it may subscribe
-    /// with; a message with a longer one is dropped, a subscription refused. Default 4,096:
+    /// The longest topic name in bytes that a client may publish under, and the longest filter, with its share
+    /// name, that it may subscribe with. A message with a longer one is dropped, which at QoS 1 and 2 clients of
+    /// 5.0 are told (Topic Name Invalid); a subscription is refused. Default 4,096:
     /// no topic that people gave a name to is longer, and filters are kept.
     pub max_topic_length: usize,
-    /// The longest payload in bytes that a client may publish; a message with a longer one is acknowledged and
-    /// dropped. Default 256 MiB: what MQTT allows, so that the packet size alone counts.
+    /// The longest payload in bytes that a client may publish; a message with a longer one is dropped, which at QoS
+    /// 1 and 2 clients of 5.0 are told (Quota Exceeded). Default 256 MiB: what MQTT allows, so that the packet size alone counts.
     pub max_payload_size: usize,
-    /// How many bytes the properties of a client's message may take; a message with more is dropped. Default
-    /// 64 KiB: as much as other protocols give to headers, for they go to each subscriber anew.
+    /// How many bytes the properties of a client's message may take; a message with more is dropped, which at QoS
+    /// 1 and 2 the client is told (Quota Exceeded). Default 64 KiB: as much as other protocols give to headers, for they go to each subscriber anew.
     pub max_properties_size: usize,
     /// What the client identifiers begin with that the broker gives those who send none; a number follows.
-    /// Clients of 5.0 may come back with theirs: give one that differs from process to process, and that others
-    /// cannot guess. Default "auto-".
+    /// Clients of 5.0 may come back with theirs: give one that differs from process to process. Who has one can
+    /// guess others: where that matters, assign identifiers with [`accept_with`](crate::Broker::accept_with).
+    /// Default "auto-".
     pub assigned_client_id_prefix: String,
     /// How often what has changed of the statistics is published under `$SYS/broker/`; `None` never. Default
     /// 10 s. Where it is published, clients cannot publish there.

@@ -15,22 +15,24 @@ use super::event::{BrokerEvent, ConnectionId};
 use super::permissions::Permissions;
 use super::slab::Key;
 use super::timers::Timer;
-use crate::codec::{Frame, MAXIMUM_PACKET_SIZE, Property};
+use crate::codec::Property;
+use crate::delivery::Batch;
 use crate::owned_properties::OwnedProperties;
 use crate::reason::ReasonCode;
 use crate::session::{self, CloseReason};
 use crate::time::Instant;
+use crate::version::Version;
 
 impl Broker {
     /// Closes a connection, in 5.0 with DISCONNECT as an administrative action; the will of its client is
-    /// published.
+    /// published. Before CONNACK it is just closed; one that is gone is left alone.
     pub fn disconnect(&mut self, now: Instant, connection: ConnectionId) {
         self.advance(now);
         self.close(connection, CloseReason::Requested);
     }
 
     /// The same with what DISCONNECT of 5.0 says: a code, Reason String, Server Reference and User Properties.
-    /// Before 5.0 it is not sent.
+    /// Before 5.0, and before CONNACK, it is not sent.
     ///
     /// # Errors
     ///
@@ -53,6 +55,12 @@ impl Broker {
     #[must_use]
     pub fn connection(&self, client_id: &str) -> Option<ConnectionId> {
         self.clients.get(self.clients.find(client_id)?)?.connection
+    }
+
+    /// Whether the client with that identifier has a session, connected or not.
+    #[must_use]
+    pub fn has_session(&self, client_id: &str) -> bool {
+        self.clients.find(client_id).is_some()
     }
 
     /// The identifiers of all clients that have a session, those that are away included.
@@ -102,7 +110,7 @@ impl Broker {
     /// down.
     pub fn shutdown(&mut self, now: Instant) {
         self.advance(now);
-        let open: Vec<_> = self.connections.iter().map(|(key, _)| ConnectionId(key)).collect();
+        let open: Vec<_> = self.connections.slab.iter().map(|(key, _)| ConnectionId(key)).collect();
         let words = [Property::ReasonString("the server is shutting down")];
         for connection in open {
             let said = Some((ReasonCode::ServerShuttingDown, &words[..]));
@@ -120,11 +128,11 @@ impl Broker {
         self.statistics.refused += 1;
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
         self.disconnected(connection, None, reason, OwnedProperties::EMPTY);
-        self.say_farewell(connection, answer.unwrap_or_default());
+        self.say_farewell(connection, answer.unwrap_or_default().into());
     }
 
     /// The last packets, if there are any, then the close.
-    fn say_farewell(&mut self, connection: ConnectionId, packets: Bytes) {
+    fn say_farewell(&mut self, connection: ConnectionId, packets: Vec<u8>) {
         if packets.is_empty() {
             return self.set_closed(connection);
         }
@@ -142,21 +150,14 @@ impl Broker {
         out: &mut Vec<Bytes>,
         max: usize,
     ) -> usize {
-        let state = self.connections.get_mut(connection.0).map(|connection| &mut connection.state);
+        let state = self.connections.state_mut(connection);
         let Some(State::Closing(farewell)) = state else {
             return 0;
         };
-        let mut rest = &farewell.packets[..];
-        let mut size = 0;
-        while size < max {
-            let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) else {
-                break;
-            };
-            self.statistics.packets.sent.add(frame.first_byte(), frame.as_bytes().len());
-            size += frame.as_bytes().len();
-            rest = after;
-        }
-        out.push(farewell.packets.split_to(size));
+        let sent = &mut self.statistics.packets.sent;
+        let mut batch = Batch::new(out, Version::V5_0, sent); // nothing is encoded any more
+        batch.control(&mut farewell.packets, max);
+        let size = batch.finish();
         if farewell.packets.is_empty() {
             self.set_closed(connection);
         } else {
@@ -178,19 +179,19 @@ impl Broker {
         properties: OwnedProperties,
         said: Option<(ReasonCode, &[Property<'_>])>,
     ) {
-        let state = self.connections.get(connection.0).map(|connection| &connection.state);
+        let state = self.connections.state(connection);
         match state {
             Some(State::Session(key)) => {
                 let key = *key;
                 if let Some(slot) = self.clients.get_mut(key) {
                     let last = slot.session.last_packets(reason, said);
                     self.close_session(connection, key, reason, properties);
-                    self.say_farewell(connection, last.into());
+                    self.say_farewell(connection, last);
                 }
                 return;
             }
             Some(State::Handshake(_)) => {
-                self.pending -= 1;
+                self.connections.pending -= 1;
                 self.disconnected(connection, None, reason, properties);
             }
             Some(State::Closing(_)) => {}
@@ -264,7 +265,7 @@ impl Broker {
 
     /// A connection's time has come: for what, its state tells.
     pub(super) fn connection_timeout(&mut self, index: u32) {
-        let Some((key, connection)) = self.connections.at(index) else {
+        let Some((key, connection)) = self.connections.slab.at(index) else {
             return;
         };
         let (deadline, reason) = match &connection.state {
@@ -272,7 +273,7 @@ impl Broker {
             State::Session(session) => {
                 let slot = self.clients.get(*session);
                 let deadline = slot.and_then(|slot| slot.session.deadline());
-                (deadline, CloseReason::KeepAliveTimeout) // [MQTT-3.1.2-24]
+                (deadline, CloseReason::KeepAliveTimeout) // [MQTT-3.1.2-22]
             }
             State::Closing(farewell) => (Some(farewell.deadline), CloseReason::Requested),
             State::Closed => (None, CloseReason::Requested),
@@ -300,7 +301,7 @@ impl Broker {
     }
 
     pub(super) fn schedule_connection(&mut self, key: Key, at: Option<Instant>) {
-        if let Some(connection) = self.connections.get_mut(key) {
+        if let Some(connection) = self.connections.slab.get_mut(key) {
             self.timers.set(Timer::Connection(key.index), &mut connection.timer, at);
         }
     }
@@ -313,8 +314,8 @@ impl Broker {
     }
 
     pub(super) fn set_state(&mut self, connection: ConnectionId, state: State) {
-        if let Some(connection) = self.connections.get_mut(connection.0) {
-            connection.state = state;
+        if let Some(old) = self.connections.state_mut(connection) {
+            *old = state;
         }
     }
 

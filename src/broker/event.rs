@@ -57,7 +57,8 @@ pub enum BrokerOutput {
 #[non_exhaustive]
 pub enum BrokerEvent {
     /// A client wants to connect: answer with [`accept`](crate::Broker::accept) or
-    /// [`refuse`](crate::Broker::refuse), at any time.
+    /// [`refuse`](crate::Broker::refuse), at any time, or in 5.0, where it has an authentication method, ask it for
+    /// more with [`authenticate`](crate::Broker::authenticate).
     Connect {
         /// The connection.
         connection: ConnectionId,
@@ -96,7 +97,9 @@ pub enum BrokerEvent {
         /// The properties of the client's DISCONNECT; else empty.
         properties: OwnedProperties,
     },
-    /// The session of a client that stayed away for too long has ended.
+    /// The session of a client that stayed away for too long has ended. One that ends with its connection, by a clean
+    /// start or by [`end_session`](crate::Broker::end_session) has no such event:
+    /// [`has_session`](crate::Broker::has_session) tells what became of it.
     SessionExpired {
         /// The client identifier.
         client_id: Arc<str>,

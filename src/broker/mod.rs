@@ -49,9 +49,9 @@ use crate::time::Instant;
 use crate::topic::TopicFilter;
 use crate::version::Version;
 use clients::{Clients, PROGRAM, Slot};
-use connection::{Connection, State};
+use connection::{Connection, Connections, State};
 use retained::Expiries;
-use slab::{Key, Slab};
+use slab::Key;
 use sys::Sys;
 use timers::{Scheduled, Timer, Timers};
 
@@ -98,9 +98,7 @@ use timers::{Scheduled, Timer, Timers};
 pub struct Broker {
     config: BrokerConfig,
     session_config: Arc<SessionConfig>,
-    connections: Slab<Connection>,
-    /// How many of the connections wait for the answer to their CONNECT.
-    pending: usize,
+    connections: Connections,
     clients: Clients,
     router: Router,
     timers: Timers,
@@ -140,8 +138,7 @@ impl Broker {
     pub fn new(now: Instant, config: BrokerConfig) -> Broker {
         let mut broker = Broker {
             session_config: Arc::new(config.session.clone()),
-            connections: Slab::new(),
-            pending: 0,
+            connections: Connections::new(),
             clients: Clients::new(config.router.seed, config.assigned_client_id_prefix.clone()),
             router: Router::new(config.router.clone()),
             timers: Timers::default(),
@@ -164,8 +161,8 @@ impl Broker {
     /// Where there are too many: close it.
     pub fn open(&mut self, now: Instant) -> Result<ConnectionId, TooManyConnections> {
         let now = self.advance(now);
-        if self.connections.len() >= self.config.max_connections
-            || self.pending >= self.config.max_pending_connections
+        if self.connections.slab.len() >= self.config.max_connections
+            || self.connections.pending >= self.config.max_pending_connections
         {
             return Err(TooManyConnections);
         }
@@ -173,8 +170,8 @@ impl Broker {
         let deadline = handshake.deadline();
         let state = State::Handshake(alloc::boxed::Box::new(handshake));
         let connection = Connection { state, timer: Scheduled::default() };
-        let key = self.connections.insert(connection).ok_or(TooManyConnections)?;
-        self.pending += 1;
+        let key = self.connections.slab.insert(connection).ok_or(TooManyConnections)?;
+        self.connections.pending += 1;
         self.schedule_connection(key, deadline);
         Ok(ConnectionId(key))
     }
@@ -186,7 +183,7 @@ impl Broker {
     /// in between, or a burst overflows the queue of a client that could have taken it.
     pub fn handle_input(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
         self.advance(now);
-        match self.connections.get(connection.0).map(|connection| &connection.state) {
+        match self.connections.state(connection) {
             Some(State::Session(session)) => self.session_input(connection, *session, bytes),
             Some(State::Handshake(_)) => self.handshake_input(connection, bytes),
             Some(State::Closing(_) | State::Closed) | None => {}
@@ -212,7 +209,7 @@ impl Broker {
         self.advance(now);
         self.close(connection, CloseReason::TransportClosed);
         self.schedule_connection(connection.0, None);
-        self.connections.remove(connection.0);
+        self.connections.slab.remove(connection.0);
     }
 
     /// Appends what is to be sent on this connection to `out` and returns its bytes: whole packets, small
@@ -230,7 +227,7 @@ impl Broker {
         max: usize,
     ) -> usize {
         self.advance(now);
-        match self.connections.get(connection.0).map(|connection| &connection.state) {
+        match self.connections.state(connection) {
             Some(State::Session(session)) => self.session_transmit(*session, out, max),
             Some(State::Handshake(_)) => self.handshake_transmit(connection, out, max),
             Some(State::Closing(_)) if max > 0 => self.farewell_transmit(connection, out, max),
@@ -245,7 +242,7 @@ impl Broker {
             return BrokerOutput::Event(event);
         }
         while let Some(connection) = self.outputs.transmit.pop_front() {
-            let state = self.connections.get(connection.0).map(|connection| &connection.state);
+            let state = self.connections.state(connection);
             let transmits = match state {
                 Some(State::Handshake(handshake)) => handshake.has_something_to_send(),
                 Some(State::Session(_) | State::Closing(_)) => true,
@@ -256,7 +253,7 @@ impl Broker {
             }
         }
         while let Some(connection) = self.outputs.close.pop_front() {
-            if self.connections.get(connection.0).is_some() {
+            if self.connections.slab.get(connection.0).is_some() {
                 return BrokerOutput::Close(connection);
             }
         }
@@ -354,7 +351,7 @@ impl Broker {
         assert_eq!(subscriptions, self.router.subscriptions(), "subscriptions of nobody");
         assert_eq!(connected, self.statistics.clients_connected, "clients are miscounted");
         let mut pending = 0;
-        for (key, connection) in self.connections.iter() {
+        for (key, connection) in self.connections.slab.iter() {
             let timer = Timer::Connection(key.index);
             timers += usize::from(self.timers.contains(timer, &connection.timer));
             match &connection.state {
@@ -376,9 +373,9 @@ impl Broker {
                 State::Closed => assert_eq!(connection.timer.at(), None, "{key:?} is closed"),
             }
         }
-        assert_eq!(pending, self.pending, "pending connections are miscounted");
+        assert_eq!(pending, self.connections.pending, "pending connections are miscounted");
         assert_eq!(timers, self.timers.len(), "timers of nobody");
         assert!(self.clients.len() <= self.config.max_sessions, "too many sessions");
-        assert!(self.connections.len() <= self.config.max_connections, "too many connections");
+        assert!(self.connections.slab.len() <= self.config.max_connections, "too many connections");
     }
 }

@@ -22,7 +22,7 @@ impl Broker {
     /// Bytes of a connection whose CONNECT is not answered: CONNECT, and what is kept until the answer.
     pub(super) fn handshake_input(&mut self, connection: ConnectionId, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let state = self.connections.get_mut(connection.0).map(|c| &mut c.state);
+            let state = self.connections.state_mut(connection);
             let Some(State::Handshake(handshake)) = state else {
                 return;
             };

@@ -30,7 +30,7 @@ impl Broker {
                 slot.is_some_and(|(_, slot)| {
                     slot.connection.is_some() == connected
                         && slot.permissions.may_receive(message.topic.name())
-                        && slot.session.has_room(message, member.qos, *now)
+                        && slot.session.has_room(message, member.qos, member.identifier, *now)
                 })
             })
         };

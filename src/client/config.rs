@@ -19,7 +19,7 @@ pub struct ClientConfig {
     pub max_inflight_messages: u16,
     /// How many messages may wait to be sent; more are refused. Default 1,000.
     pub max_queued_messages: usize,
-    /// How many bytes of topics and payloads may wait to be sent; more are refused. Default 64 MiB.
+    /// How many bytes of topics, payloads and properties may wait to be sent; more are refused. Default 64 MiB.
     pub max_queued_bytes: usize,
     /// How many SUBSCRIBE and UNSUBSCRIBE may wait to be sent or acknowledged; more are refused.
     /// Default 100.

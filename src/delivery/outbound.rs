@@ -98,7 +98,8 @@ impl<K: Copy, M> Outbound<K, M> {
     }
 
     /// Takes the next free packet identifier for a packet that is about to be sent: they count up, wrap
-    /// around and skip those in use. [MQTT-2.3.1-2] `None` where all are in use.
+    /// around and skip those in use. `None` where all are in use. [MQTT-2.2.1-3] [MQTT-2.2.1-4]; before 5.0
+    /// [MQTT-2.3.1-2]
     pub(crate) fn start(&mut self, key: K, what: Unacknowledged<M>) -> Option<PacketId> {
         let id = self.next_id()?;
         self.insert(id, key, what);
@@ -156,7 +157,7 @@ impl<K: Copy, M> Outbound<K, M> {
         self.finish(id, |what| matches!(what, Unacknowledged::AtLeastOnce(_)))
     }
 
-    /// PUBREC: from now on PUBREL takes the message's place. [MQTT-4.3.3-1]
+    /// PUBREC: from now on PUBREL takes the message's place. [MQTT-4.3.3-4]; before 5.0 [MQTT-4.3.3-1]
     pub(crate) fn pubrec(&mut self, id: PacketId) -> Acked<K> {
         let Some(entry) = self.entries.get_mut(&id) else {
             return Acked::Unknown;

@@ -30,7 +30,7 @@ pub struct RouterConfig {
     /// How many retained messages are kept; a new topic beyond is refused. Default 100,000: one for each
     /// of many devices, while clients that make up topics cannot go on for ever.
     pub max_retained_messages: usize,
-    /// How many bytes of topics and payloads are retained; a message beyond is refused, and the one it
+    /// How many bytes of topics, payloads and properties are retained; a message beyond is refused, and the one it
     /// was to replace goes. Default 256 MiB: what a small machine can spare.
     pub max_retained_bytes: usize,
 }

@@ -225,7 +225,8 @@ impl Router {
     }
 
     /// Keeps a message for later subscribers, in the place of the last one of its topic; an empty payload
-    /// removes that one instead. Its RETAIN flag is not looked at. [MQTT-3.3.1-5] [MQTT-3.3.1-10]
+    /// removes that one instead. Its RETAIN flag is not looked at, nor its Message Expiry Interval: see
+    /// [`Message::is_expired`]. [MQTT-3.3.1-5] [MQTT-3.3.1-6]; before 5.0 [MQTT-3.3.1-5] [MQTT-3.3.1-10]
     ///
     /// # Errors
     ///
@@ -319,7 +320,7 @@ impl Router {
         self.retained.len()
     }
 
-    /// How many bytes of topics and payloads are retained.
+    /// How many bytes of topics, payloads and properties are retained.
     #[must_use]
     pub fn retained_bytes(&self) -> usize {
         self.retained.bytes()

@@ -33,13 +33,15 @@ pub struct SessionConfig {
     /// than that many of any kind wait. A further one is dropped, so that the oldest are kept and a flood of
     /// QoS 0 displaces nothing else. One message always has room. Default 1,000, as mosquitto has it.
     pub max_queued_messages: usize,
-    /// How many bytes of topics and payloads may wait for the client, in the same way; as many again may be
+    /// How many bytes of topics, payloads and properties may wait for the client, in the same way; as many again may be
     /// unfinished at QoS 1 and 2. Default 16 MiB: as much as the largest packet.
     pub max_queued_bytes: usize,
     /// How many QoS 2 messages of the client may await their PUBREL; one more closes the connection. In 5.0
-    /// this is the Receive Maximum, and QoS 1 counts too. Default 1,000: clients keep to windows far below.
+    /// this is the Receive Maximum (65,535 at most), and QoS 1 counts too. Default 1,000: clients keep to windows
+    /// far below. 0 is taken as 1.
     pub max_unreleased_messages: usize,
-    /// How many bytes those may take; more close the connection. Default 64 MiB: a few of the largest packets.
+    /// How many bytes those may take; more close the connection, and in 5.0 are refused with PUBREC (Quota
+    /// Exceeded). Default 64 MiB: a few of the largest packets.
     pub max_unreleased_bytes: usize,
     /// How many filters one SUBSCRIBE or UNSUBSCRIBE may have; more close the connection. Default 10,000: far
     /// above what clients have, and what one packet may cost.
@@ -51,27 +53,29 @@ pub struct SessionConfig {
 }
 
 /// What of MQTT a server offers: a client of 5.0 is told in CONNACK, and one that does not keep to it is
-/// disconnected. Before 5.0 nobody can be told: what is said below holds for both.
+/// disconnected. What becomes of clients before 5.0, whom nobody can tell, is said below.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FeatureConfig {
     /// The highest QoS: a PUBLISH above it closes the connection, a message above it is delivered at it. Default
     /// 2, all there are. [MQTT-3.2.2-9]
     pub maximum_qos: QoS,
-    /// Whether messages are retained. Where not, those of clients before 5.0 are routed like others. Default
-    /// true.
+    /// Whether messages are retained. Where not, [`Broker`](crate::Broker) routes those of clients before 5.0 like
+    /// others. Default true.
     pub retain_available: bool,
-    /// Whether filters may have wildcards. Where not, SUBACK refuses those of clients before 5.0. Default true.
+    /// Whether filters may have wildcards. Where not, [`Broker`](crate::Broker) refuses those of clients before 5.0
+    /// in SUBACK. Default true.
     pub wildcard_subscription_available: bool,
     /// Whether subscriptions may have identifiers. Default true.
     pub subscription_identifier_available: bool,
     /// Whether subscriptions may be shared. Default true.
     pub shared_subscription_available: bool,
     /// How many topic aliases a connection may have, in each direction; 0 switches them off. Default 10, as
-    /// mosquitto has it: each keeps a topic name.
+    /// mosquitto has it: each keeps a topic name, of up to 65,535 bytes.
     pub topic_alias_maximum: u16,
-    /// Whether a payload that is said to be UTF-8 text must be that. Default false: subscribers have to look
-    /// anyway.
+    /// Whether a payload that is said to be UTF-8 text must be that: a CONNECT with such a will is refused, and
+    /// [`Broker`](crate::Broker) refuses such a message, or drops it at QoS 0. Default false: subscribers have to
+    /// look anyway.
     pub validate_payload_format: bool,
 }
 
@@ -79,8 +83,8 @@ pub struct FeatureConfig {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HandshakeConfig {
-    /// How long CONNECT may take from when the connection was opened; later the connection is closed.
-    /// Default 10 s: who connects has something to say.
+    /// How long CONNECT may take from when the connection was opened, and an AUTH from when it was asked for; later
+    /// the connection is closed. Default 10 s: who connects has something to say.
     pub timeout: Duration,
     /// The largest CONNECT in bytes; a larger one closes the connection. Default 64 KiB: nobody knows yet
     /// who it is that sends it.

@@ -78,7 +78,7 @@ impl Link {
             all.push(*property);
         }
         if !properties.iter().any(|property| property.id() == PropertyId::ServerKeepAlive) {
-            self.limit_keep_alive(&mut all, config); // [MQTT-3.2.2-22]
+            self.limit_keep_alive(&mut all, config); // section 3.2.2.3.14
         }
         let method = self.terms.as_ref().and_then(|terms| terms.authentication_method());
         let method = method.map(String::from);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Session;
 use super::error::Dropped;
-use super::queue::{Cursor, Grant, Retain, Sending, Share};
+use super::queue::{Cursor, Extra, Grant, Retain, Sending, Share};
 use crate::codec::{Properties, SubscriptionIdentifier};
 use crate::delivery::Unacknowledged;
 use crate::message::Message;
@@ -26,8 +26,10 @@ pub(crate) enum Place {
 }
 
 impl Session {
-    /// Queues a message for the client, at the lower of its QoS and the one granted. [MQTT-3.8.4-6] `retain`
-    /// says whether it is sent because of a new subscription. [MQTT-3.3.1-8] [MQTT-3.3.1-9]
+    /// Queues a message for the client, at the lower of its QoS and the one granted. `retain` says whether it is
+    /// sent because of a new subscription, or in 5.0 was published with RETAIN for one with Retain As Published.
+    /// [MQTT-3.8.4-8] [MQTT-3.3.1-12] [MQTT-3.3.1-13]; before 5.0 [MQTT-3.8.4-6] [MQTT-3.3.1-8]
+    /// [MQTT-3.3.1-9]
     ///
     /// # Errors
     ///
@@ -81,12 +83,19 @@ impl Session {
         self.queue.push(sending, &self.config, now)
     }
 
-    /// Whether a message that is granted that QoS would be kept.
-    pub(crate) fn has_room(&mut self, message: &Message, granted: QoS, now: Instant) -> bool {
+    /// Whether a message for a subscription of that QoS and identifier would be kept.
+    pub(crate) fn has_room(
+        &mut self,
+        message: &Message,
+        granted: QoS,
+        identifier: Option<SubscriptionIdentifier>,
+        now: Instant,
+    ) -> bool {
         let qos = message.qos.min(granted).min(self.config.features.maximum_qos);
         let at_most_once = qos == QoS::AtMostOnce;
+        let size = message.size() + Extra::size(usize::from(identifier.is_some()));
         (self.link.is_some() || !at_most_once)
-            && self.queue.has_room(at_most_once, message.size(), &self.config, now)
+            && self.queue.has_room(at_most_once, size, &self.config, now)
     }
 
     /// Queues the retained messages of a new subscription, which are found as they are sent.

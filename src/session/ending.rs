@@ -83,8 +83,8 @@ impl Session {
         for id in link.terms.iter().flat_map(|terms| &terms.unanswered) {
             self.unreleased.release(*id);
         }
-        self.announced = false;
-        self.paused = false;
+        self.signals.announced = false;
+        self.signals.paused = false;
         self.outbound.connection_lost();
         if link.session_expiry_interval == 0 {
             self.discard(); // [MQTT-4.1.0-2]; before 5.0 [MQTT-3.1.2-6]
@@ -110,8 +110,8 @@ impl Session {
         last: Vec<u8>,
     ) {
         if let Some(ended) = self.close(reason) {
-            self.farewell = last;
-            self.close = true;
+            self.signals.farewell = last;
+            self.signals.close = true;
             // Nobody waits for their answers any more.
             self.events.retain(|event| {
                 !matches!(
@@ -135,9 +135,9 @@ impl Session {
 
     /// Nobody is there any more to be sent it.
     pub(super) fn forget_farewell(&mut self) {
-        self.farewell = Vec::new();
-        self.close = false;
-        self.announced = false;
+        self.signals.farewell = Vec::new();
+        self.signals.close = false;
+        self.signals.announced = false;
     }
 
     pub(super) fn close_for_fault(&mut self, result: Result<(), ClientFault>) {
@@ -146,7 +146,7 @@ impl Session {
         }
     }
 
-    /// The session is over. [MQTT-3.1.2-6]
+    /// The session is over. [MQTT-4.1.0-2]; before 5.0 [MQTT-3.1.2-6]
     pub(super) fn discard(&mut self) {
         self.known = false;
         self.outbound.discard();

@@ -17,11 +17,11 @@ pub enum ClientFault {
     /// It began with another packet than CONNECT, or with something that is no MQTT. [MQTT-3.1.0-1]
     #[error("the first byte was {0:#04x}, and not that of a CONNECT")]
     NotConnect(u8),
-    /// Its client identifier is not one of its version: empty, too long, or empty without a clean session.
+    /// Its client identifier is not one of its version before 5.0: empty, too long, or empty without a clean session.
     /// [MQTT-3.1.3-9]
     #[error("the client identifier is empty or too long for this kind of CONNECT")]
     ClientIdentifier(Version),
-    /// Its keep alive is longer than is served, or off.
+    /// Its keep alive is longer than is served before 5.0, or off.
     #[error("the keep alive is longer than is served, or off")]
     KeepAlive(Version),
     /// It sent a second CONNECT. [MQTT-3.1.0-2]
@@ -164,13 +164,13 @@ pub enum CloseReason {
     /// The transport was closed or lost.
     #[error("the transport was closed or lost")]
     TransportClosed,
-    /// No packet came for one and a half times the keep alive. [MQTT-3.1.2-24]
+    /// No packet came for one and a half times the keep alive. [MQTT-3.1.2-22]; before 5.0 [MQTT-3.1.2-24]
     #[error("the client exceeded its keep alive")]
     KeepAliveTimeout,
-    /// CONNECT did not come in time.
-    #[error("the client did not send CONNECT in time")]
+    /// CONNECT did not come in time, or the AUTH that was asked for after it.
+    #[error("the client did not send CONNECT or AUTH in time")]
     ConnectTimeout,
-    /// The same client identifier connected again. [MQTT-3.1.4-2]
+    /// The same client identifier connected again. [MQTT-3.1.4-3]; before 5.0 [MQTT-3.1.4-2]
     #[error("the client connected again")]
     TakenOver,
     /// The connection was refused with this code.

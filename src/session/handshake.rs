@@ -268,7 +268,8 @@ impl Handshake {
     }
 
     /// Turns the CONNECT down: what is to be sent before the connection is closed, CONNACK at last. `None` where
-    /// the client's version has no such return code: the connection is just closed. [MQTT-3.2.2-6]
+    /// the client's version before 5.0 has no such return code: the connection is just closed. [MQTT-3.2.2-7];
+    /// before 5.0 [MQTT-3.2.2-6]
     #[must_use]
     pub fn refuse(self, reason_code: ReasonCode) -> Option<Bytes> {
         self.refuse_with(reason_code, &[])

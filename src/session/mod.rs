@@ -121,6 +121,18 @@ pub struct Session {
     unreleased: Unreleased,
     queue: Queue,
     events: VecDeque<SessionEvent>,
+    signals: Signals,
+    /// That of the last connection.
+    version: Version,
+    /// How many messages were not sent since somebody has asked: they had expired, or were too large.
+    dropped: u64,
+    /// The latest time that was told: an earlier one counts as this.
+    now: Instant,
+}
+
+/// What the driver was told, and is to be told.
+#[derive(Default)]
+struct Signals {
     /// Whether the driver was told that there is something to send, and has not pulled since.
     announced: bool,
     /// Whether a search for retained messages was left for others to have their turn.
@@ -129,12 +141,6 @@ pub struct Session {
     farewell: Vec<u8>,
     /// Whether the driver is to be told to close once that is sent.
     close: bool,
-    /// That of the last connection.
-    version: Version,
-    /// How many messages were not sent since somebody has asked: they had expired, or were too large.
-    dropped: u64,
-    /// The latest time that was told: an earlier one counts as this.
-    now: Instant,
 }
 
 impl Session {
@@ -150,10 +156,7 @@ impl Session {
             unreleased: Unreleased::default(),
             queue: Queue::default(),
             events: VecDeque::new(),
-            announced: false,
-            paused: false,
-            farewell: Vec::new(),
-            close: false,
+            signals: Signals::default(),
             version: Version::V3_1_1,
             dropped: 0,
             now: Instant::default(),
@@ -217,7 +220,7 @@ impl Session {
         let now = self.advance(now);
         let mut link = Link::new(&connect, authentication, reader, now, &self.config);
         link.control = unsent;
-        // [MQTT-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+        // [MQTT-3.2.2-2] [MQTT-3.2.2-3]; before 5.0 [MQTT-3.2.2-1] to [MQTT-3.2.2-3]
         let session_present = self.known && !connect.clean_start;
         link.accept(session_present, &connect, properties, &self.config)
             .map_err(|fault| connect.rejection(fault))?;
@@ -257,7 +260,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
         if self.deadline().is_some_and(|deadline| now >= deadline) {
-            self.close_with_event(CloseReason::KeepAliveTimeout); // [MQTT-3.1.2-24]
+            self.close_with_event(CloseReason::KeepAliveTimeout); // [MQTT-3.1.2-22]
         }
     }
 
@@ -280,9 +283,9 @@ impl Session {
         if self.link.is_some() {
             return self.transmit(out, max, counts, |_| Lookup::Finished);
         }
-        self.announced = false;
+        self.signals.announced = false;
         let mut batch = Batch::new(out, self.version, counts);
-        batch.control(&mut self.farewell, max);
+        batch.control(&mut self.signals.farewell, max);
         batch.finish()
     }
 
@@ -295,8 +298,8 @@ impl Session {
         if self.announce() {
             return SessionOutput::Transmit;
         }
-        if self.close && self.farewell.is_empty() {
-            self.close = false;
+        if self.signals.close && self.signals.farewell.is_empty() {
+            self.signals.close = false;
             return SessionOutput::Close;
         }
         SessionOutput::Wait(self.deadline())
@@ -331,21 +334,21 @@ impl Session {
 
     /// Whether there is something to send that nobody was told of yet.
     pub(crate) fn announce(&mut self) -> bool {
-        if self.announced || !self.has_something_to_send() {
+        if self.signals.announced || !self.has_something_to_send() {
             return false;
         }
-        self.announced = true;
+        self.signals.announced = true;
         true
     }
 
     /// Whether the last pull has left a search for retained messages.
     pub(crate) fn is_paused(&self) -> bool {
-        self.paused
+        self.signals.paused
     }
 
     /// The search goes on with the next pull.
     pub(crate) fn resume_search(&mut self) {
-        self.paused = false;
+        self.signals.paused = false;
     }
 
     /// When the connection ends if no packet comes.
@@ -425,9 +428,12 @@ impl Session {
         self.queue.check_invariants(&self.config);
         let inflight: usize = self.outbound.iter().map(|(_, size, _)| size).sum();
         assert_eq!(self.inflight_bytes, inflight, "the bytes in flight are miscounted");
-        let nobody = self.link.is_none() && self.farewell.is_empty();
-        assert!(!self.announced || !nobody, "there is nobody to send to");
-        assert!(self.link.is_none() || self.farewell.is_empty(), "two connections to send to");
+        let nobody = self.link.is_none() && self.signals.farewell.is_empty();
+        assert!(!self.signals.announced || !nobody, "there is nobody to send to");
+        assert!(
+            self.link.is_none() || self.signals.farewell.is_empty(),
+            "two connections to send to"
+        );
     }
 }
 

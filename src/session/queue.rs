@@ -40,6 +40,13 @@ pub(super) struct Extra {
     pub(super) share: Option<Share>,
 }
 
+impl Extra {
+    /// What a limit in bytes counts of so many identifiers.
+    pub(super) const fn size(identifiers: usize) -> usize {
+        identifiers * size_of::<SubscriptionIdentifier>()
+    }
+}
+
 /// A shared subscription, section 4.8.2 of 5.0, by a number of the server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Share(pub(crate) u64);
@@ -99,7 +106,7 @@ impl Sending {
     /// What a limit in bytes counts of it.
     #[inline]
     pub(super) fn size(&self) -> usize {
-        self.message.size() + 4 * self.identifiers().len()
+        self.message.size() + Extra::size(self.identifiers().len())
     }
 
     #[inline]

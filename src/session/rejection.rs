@@ -76,7 +76,7 @@ pub(super) fn check(
         && handshake.accept_long_client_ids
         && !connect.client_id.is_empty();
     if connect.refusal().is_some() && !tolerated {
-        return Err(ClientFault::ClientIdentifier(version)); // [MQTT-3.1.3-8] [MQTT-3.1.3-9]
+        return Err(ClientFault::ClientIdentifier(version)); // before 5.0 [MQTT-3.1.3-8] [MQTT-3.1.3-9]
     }
     let allowed = |max| (1..=max).contains(&connect.keep_alive);
     if handshake.max_keep_alive.is_some_and(|max| !allowed(max)) {
@@ -131,7 +131,7 @@ pub(super) fn refusal_of(version: Version, fault: ClientFault) -> Option<Bytes> 
     Some(refusal(version, code, usize::MAX, &[]).ok()?.into())
 }
 
-/// The CONNACK that refuses a client. [MQTT-3.2.2-4] [MQTT-3.2.2-6]
+/// The CONNACK that refuses a client. [MQTT-3.2.2-6]; before 5.0 [MQTT-3.2.2-4] [MQTT-3.2.2-6]
 pub(super) fn refusal(
     version: Version,
     reason_code: ReasonCode,

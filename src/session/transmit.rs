@@ -33,7 +33,7 @@ impl Session {
         let Some(link) = self.link.as_mut().filter(|_| max > 0) else {
             return 0;
         };
-        self.announced = false;
+        self.signals.announced = false;
         let mut batch = Batch::new(out, link.version, counts);
         link.transmit_control(&mut batch, max);
         // PUBLISH only once all answers are out.
@@ -47,7 +47,7 @@ impl Session {
     /// Whether a pull would hand something out; where a retained message is next, it may.
     pub(super) fn has_something_to_send(&self) -> bool {
         let Some(link) = &self.link else {
-            return !self.farewell.is_empty();
+            return !self.signals.farewell.is_empty();
         };
         !link.control.is_empty()
             || self.outbound.has_resend_within(self.has_quota())
@@ -66,7 +66,7 @@ impl Session {
     fn may_send(&self, entry: &Entry) -> bool {
         let (qos, size) = match entry {
             Entry::Message(sending) => (sending.qos, sending.size()),
-            Entry::Retained(_) if self.paused => return false,
+            Entry::Retained(_) if self.signals.paused => return false,
             Entry::Retained(cursor) => (cursor.qos, 0),
         };
         let window = usize::from(self.config.max_inflight_messages.max(1));
@@ -133,7 +133,7 @@ impl Session {
             }
             return false;
         }
-        self.paused = true;
+        self.signals.paused = true;
         false
     }
 

@@ -7,7 +7,14 @@ use super::broker_libraries::Library;
 use super::broker_process::Process;
 use super::mosquitto_programs::{Maker, Outcome, Program};
 
-const VERSIONS: [(u8, &str); 2] = [(3, "-V mqttv31"), (4, "-V mqttv311")];
+const VERSIONS: [(u8, &str); 3] = [(3, "-V mqttv31"), (4, "-V mqttv311"), (5, "-V mqttv5")];
+
+/// The return code and its words before 5.0, and the reason code and its words in 5.0.
+type Refusal = [(u8, &'static str); 2];
+
+const WRONG: Refusal =
+    [(4, "Connection Refused: bad user name or password."), (134, "Bad User Name or Password")];
+const NOBODY: Refusal = [(5, "Connection Refused: not authorised."), (135, "Not authorized")];
 
 /// Users, each in a format of mosquitto_passwd.
 const USERS: [(&str, &str, &[&str]); 3] = [
@@ -60,12 +67,12 @@ fn as_user(program: Program, user: &str) -> Program {
 #[ignore = "needs mosquitto, paho-mqtt and MQTT.js"]
 fn who_is_in_the_password_file_is_let_in_and_nobody_else() {
     let broker = broker("");
-    let wrong: [(&[&str], u8, &str); 5] = [
-        (&["alice", "Secret"], 4, "bad user name or password"),
-        (&["alice", ""], 4, "bad user name or password"),
-        (&["nobody", "secret"], 4, "bad user name or password"),
-        (&["old friend", "secret"], 4, "bad user name or password"),
-        (&[], 5, "not authorised"),
+    let wrong: [(&[&str], Refusal); 5] = [
+        (&["alice", "Secret"], WRONG),
+        (&["alice", ""], WRONG),
+        (&["nobody", "secret"], WRONG),
+        (&["old friend", "secret"], WRONG),
+        (&[], NOBODY),
     ];
     for (version, flag) in VERSIONS {
         for (user, password, _) in USERS {
@@ -80,14 +87,20 @@ fn who_is_in_the_password_file_is_let_in_and_nobody_else() {
                 assert_eq!(lines, ["return code 0"], "{user}, {flag}");
             }
         }
-        for (credentials, code, words) in wrong {
-            let refused = format!("Connection error: Connection Refused: {words}.\n");
+        for (credentials, refusal) in wrong {
+            let (code, words) = refusal[usize::from(version == 5)];
             for maker in Maker::BOTH {
                 let mut program = maker.publish(&broker).with(flag).with("-t t -m m");
                 for (name, value) in ["-u", "-P"].iter().zip(credentials) {
                     program = program.and(name).and(value);
                 }
-                let err = format!("{refused}Error: The connection was refused.\n");
+                let err = match (maker, version) {
+                    (Maker::Mosquitto, 5) => {
+                        "A network protocol error occurred when communicating with the broker."
+                    }
+                    _ => "The connection was refused.",
+                };
+                let err = format!("Connection error: {words}\nError: {err}\n");
                 let expected = Outcome { out: Vec::new(), err, status: i32::from(code) };
                 assert_eq!(program.run(), expected, "{credentials:?}, {flag}");
             }
@@ -114,13 +127,18 @@ fn subscriptions_are_granted_where_the_file_allows_some_of_their_topics() {
         ("alice", "+", ["by/alice/+/a", "by/alice/x/a", "by/#", "news"], "128, 128, 128, 0"),
         ("root", "x", ["drop/box", "alice/secret/a", "by/alice/x/a", "$SYS/#"], "0, 0, 0, 128"),
     ] {
-        for maker in Maker::BOTH {
-            let program = as_user(maker.subscribe(&broker), user).with("-d -E -i").and(id);
-            let program =
-                filters.iter().fold(program, |program, filter| program.with("-t").and(filter));
-            let mut process = Process::start(&program.command());
-            let line = process.wait_for("Subscribed").pop().unwrap();
-            assert_eq!(line, format!("Subscribed (mid: 1): {granted}"), "{user} {id} {filters:?}");
+        // The code of 5.0 says more.
+        for (flag, granted) in [("-V 311", granted), ("-V 5", &granted.replace("128", "135"))] {
+            for maker in Maker::BOTH {
+                let program = as_user(maker.subscribe(&broker), user).with(flag).with("-d -E -i");
+                let program = filters
+                    .iter()
+                    .fold(program.and(id), |program, filter| program.with("-t").and(filter));
+                let mut process = Process::start(&program.command());
+                let line = process.wait_for("Subscribed").pop().unwrap();
+                let expected = format!("Subscribed (mid: 1): {granted}");
+                assert_eq!(line, expected, "{user} {id} {filters:?} {flag}");
+            }
         }
     }
 }

@@ -6,11 +6,12 @@ use std::net::{Shutdown, TcpStream};
 use std::time;
 
 use mqtt_sansio::{
-    Client, ClientConfig, ClientEvent, ClientOutput, Connect, Handle, Instant, Message, PacketType,
-    PublishOutcome, QoS, RequestOutcome, Subscription, TopicFilter,
+    Client, ClientConfig, ClientEvent, ClientOutput, Connect, Handle, Instant, Message,
+    MessageProperties, PacketType, PublishOutcome, QoS, RequestOutcome, Subscription, TopicFilter,
 };
 
-use super::mosquitto_server::{PATIENCE, Server};
+use super::mosquitto_programs::Target;
+use super::mosquitto_server::PATIENCE;
 
 pub(crate) struct Peer {
     pub(crate) client: Client,
@@ -30,7 +31,7 @@ impl Peer {
     }
 
     /// Connects; whether there was a session.
-    pub(crate) fn connect(&mut self, server: &Server, connect: &Connect<'_>) -> bool {
+    pub(crate) fn connect(&mut self, server: &impl Target, connect: &Connect<'_>) -> bool {
         let stream = TcpStream::connect(server.address()).unwrap();
         stream.set_read_timeout(Some(time::Duration::from_millis(100))).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -56,8 +57,19 @@ impl Peer {
     }
 
     pub(crate) fn publish(&mut self, topic: &str, payload: &[u8], qos: QoS) -> Handle {
+        self.publish_with(topic, payload, qos, MessageProperties::EMPTY)
+    }
+
+    pub(crate) fn publish_with(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        qos: QoS,
+        properties: MessageProperties,
+    ) -> Handle {
         let mut message = Message::new(topic, payload.to_vec()).unwrap();
         message.qos = qos;
+        message.properties = properties;
         self.client.publish(self.now(), message).unwrap()
     }
 

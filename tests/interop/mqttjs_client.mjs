@@ -4,101 +4,13 @@
 // The folder that MQTT.js is installed in is named by MQTTJS.
 
 import { createHash } from 'node:crypto';
-import { createRequire } from 'node:module';
 
-const mqtt = createRequire(`${process.env.MQTTJS}/`)('mqtt');
+import { PROPERTIES, VERSION, Peer, play, say, show, tell, watcher } from './mqttjs_peer.mjs';
 
-const [port, version, scenario, ...rest] = process.argv.slice(2);
 const LARGE = Buffer.alloc(1 << 20, Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)));
-
-/** A client whose events wait in queues, one for each kind. */
-class Peer {
-  constructor(clientId, options = {}) {
-    this.options = {
-      host: '127.0.0.1', port: Number(port), clientId, reconnectPeriod: 0, keepalive: 60,
-      connectTimeout: 120_000, protocolVersion: Number(version),
-      protocolId: version === '3' ? 'MQIsdp' : 'MQTT', ...options,
-    };
-    this.events = {};
-    this.waiting = {};
-  }
-
-  note(kind, event) {
-    const waiting = this.waiting[kind]?.shift();
-    if (waiting) waiting(event);
-    else (this.events[kind] ??= []).push(event);
-  }
-
-  wait(kind) {
-    const event = this.events[kind]?.shift();
-    if (event !== undefined) return event;
-    return new Promise((resolve) => (this.waiting[kind] ??= []).push(resolve));
-  }
-
-  /** Connects: whether there was a session, or the return code. */
-  open() {
-    this.client = mqtt.connect(this.options);
-    this.client.on('connect', (packet) => this.note('connected', packet));
-    this.client.on('error', (error) => this.note('connected', error));
-    this.client.on('close', () => this.note('disconnected', true));
-    this.client.on('message', (topic, payload, packet) => this.note('message', packet));
-    return this.wait('connected');
-  }
-
-  /** Connects: whether there was a session. */
-  async connect() {
-    const packet = await this.open();
-    if (packet instanceof Error) throw packet;
-    return Number(packet.sessionPresent);
-  }
-
-  async subscribe(...filters) {
-    const wanted = Object.fromEntries(filters.map(([filter, qos]) => [filter, { qos }]));
-    // It takes a refused filter for an error, and then tells the codes there.
-    const granted = await this.client.subscribeAsync(wanted).catch((error) => error.packet.granted);
-    return granted.map((code) => code.qos ?? code);
-  }
-
-  unsubscribe(filter) {
-    return this.client.unsubscribeAsync(filter);
-  }
-
-  publish(topic, payload, qos = 1, retain = false) {
-    return this.client.publishAsync(topic, payload, { qos, retain });
-  }
-
-  message() {
-    return this.wait('message');
-  }
-
-  disconnect() {
-    return this.client.endAsync();
-  }
-
-  /** Ends the connection without a DISCONNECT. */
-  async lose() {
-    this.client.stream.destroy();
-    await this.wait('disconnected');
-  }
-}
-
-function say(...words) {
-  console.log(...words);
-}
-
-function show({ topic, payload, qos, retain, dup }) {
-  say(`${topic} '${payload}' qos ${qos} retain ${Number(retain)} dup ${Number(dup)}`);
-}
 
 function summarise({ qos, payload }) {
   say(qos, payload.length, createHash('sha256').update(payload).digest('hex'));
-}
-
-async function watcher(...filters) {
-  const peer = new Peer('watcher');
-  await peer.connect();
-  await peer.subscribe(...filters);
-  return peer;
 }
 
 const SCENARIOS = {
@@ -280,7 +192,7 @@ const SCENARIOS = {
   },
 
   async subscribe(qos, filter, count) {
-    const peer = new Peer(`mqttjs-${version}`);
+    const peer = new Peer(`mqttjs-${VERSION}`);
     await peer.connect();
     say('granted', ...(await peer.subscribe([filter, Number(qos)])));
     for (let left = Number(count); left > 0; left -= 1) show(await peer.message());
@@ -290,19 +202,18 @@ const SCENARIOS = {
   async publish(qos, topic, payload) {
     const peer = new Peer('mqttjs-publisher');
     await peer.connect();
-    await peer.publish(topic, payload, Number(qos));
+    await peer.publish(topic, payload, Number(qos), false, VERSION === 5 ? PROPERTIES : undefined);
     await peer.disconnect();
   },
 
   async until_closed() {
-    const peer = new Peer('peer');
+    const peer = new Peer(`mqttjs-${VERSION}`);
     await peer.connect();
     say('connected');
-    await peer.wait('disconnected');
-    say('disconnected');
+    const farewell = await peer.wait('disconnected');
+    if (VERSION === 5) tell('disconnected', farewell);
+    else say('disconnected');
   },
 };
 
-// Node waits for connections that are open, so it is told to end; a rejection ends it with status 1.
-await SCENARIOS[scenario](...rest);
-process.exit();
+await play(SCENARIOS);

@@ -4,121 +4,10 @@ VERSION is 3 for MQTT 3.1, 4 for 3.1.1, 5 for 5.0. The lines are those of mqttjs
 """
 
 import hashlib
-import queue
-import socket
-import sys
 
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho_peer import PORT, PROPERTIES, VERSION, Peer, numbers, play, say, show, tell, watcher
 
-PATIENCE = 120
-KINDS = ["connected", "disconnected", "subscribed", "unsubscribed", "message"]
 LARGE = bytes(range(256)) * 4096
-
-# paho-mqtt tells the return codes of 3.1.1 in the words of 5.0.
-RETURN_CODES = {
-    "Success": 0,
-    "Unsupported protocol version": 1,
-    "Client identifier not valid": 2,
-    "Server unavailable": 3,
-    "Bad user name or password": 4,
-    "Not authorized": 5,
-}
-
-
-class Peer:
-    """A client whose events wait in queues, one for each kind."""
-
-    def __init__(self, client_id, clean=True, will=None, user=None, keep_alive=60):
-        self.events = {kind: queue.Queue() for kind in KINDS}
-        self.keep_alive = keep_alive
-        self.client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id,
-            clean_session=None if VERSION == 5 else clean,
-            protocol=VERSION,
-            reconnect_on_failure=False,
-        )
-        if will is not None:
-            self.client.will_set(*will)
-        if user is not None:
-            self.client.username_pw_set(*user)
-        self.client.on_connect = self.on_connect
-        self.client.on_disconnect = lambda *_: self.note("disconnected", None)
-        self.client.on_message = lambda _client, _data, message: self.note("message", message)
-        self.client.on_subscribe = self.on_subscribe
-        self.client.on_unsubscribe = lambda *_: self.note("unsubscribed", None)
-
-    def note(self, kind, event):
-        self.events[kind].put(event)
-
-    def on_connect(self, _client, _data, flags, code, _properties):
-        value = code.value if VERSION == 5 else RETURN_CODES[str(code)]
-        self.note("connected", (flags.session_present, value))
-
-    def on_subscribe(self, _client, _data, _mid, codes, _properties):
-        self.note("subscribed", [code.value for code in codes])
-
-    def wait(self, kind):
-        return self.events[kind].get(timeout=PATIENCE)
-
-    def open(self):
-        """Connects: whether there was a session, and the return code."""
-        self.client.connect("127.0.0.1", PORT, keepalive=self.keep_alive)
-        self.client.loop_start()
-        return self.wait("connected")
-
-    def connect(self):
-        """Connects: whether there was a session."""
-        session_present, code = self.open()
-        assert code == 0, f"refused: {code}"
-        return int(session_present)
-
-    def subscribe(self, *filters):
-        self.client.subscribe(list(filters))
-        return self.wait("subscribed")
-
-    def unsubscribe(self, topic_filter):
-        self.client.unsubscribe(topic_filter)
-        self.wait("unsubscribed")
-
-    def publish(self, topic, payload, qos=1, retain=False):
-        self.client.publish(topic, payload, qos, retain).wait_for_publish(PATIENCE)
-
-    def message(self):
-        return self.wait("message")
-
-    def disconnect(self):
-        self.client.disconnect()
-        self.wait("disconnected")
-        self.client.loop_stop()
-
-    def lose(self):
-        """Ends the connection without a DISCONNECT."""
-        self.client.socket().shutdown(socket.SHUT_RDWR)
-        self.wait("disconnected")
-        self.client.loop_stop()
-
-
-def say(*words):
-    print(*words, flush=True)
-
-
-def show(message):
-    payload = message.payload.decode()
-    flags = f"qos {message.qos} retain {int(message.retain)} dup {int(message.dup)}"
-    say(f"{message.topic} '{payload}' {flags}")
-
-
-def numbers(codes):
-    return " ".join(str(code) for code in codes)
-
-
-def watcher(*filters):
-    peer = Peer("watcher")
-    peer.connect()
-    peer.subscribe(*filters)
-    return peer
 
 
 def exchange():
@@ -127,7 +16,7 @@ def exchange():
     for wanted in range(3):
         subscriber = Peer("subscriber")
         subscriber.connect()
-        say("granted", numbers(subscriber.subscribe(("t/+", wanted))))
+        say("granted", numbers(subscriber.subscribe(("t/+", wanted))[0]))
         for qos in range(3):
             publisher.publish("t/é", f"{qos} {wanted}", qos)
             show(subscriber.message())
@@ -139,7 +28,7 @@ def filters():
     subscriber = Peer("subscriber")
     subscriber.connect()
     wanted = [("f/+", 0), ("f/#", 2), ("f/a", 1), ("secret/#", 1), ("#", 0)]
-    say("granted", numbers(subscriber.subscribe(*wanted)))
+    say("granted", numbers(subscriber.subscribe(*wanted)[0]))
     subscriber.publish("f/a", "once", 2)
     show(subscriber.message())
     subscriber.publish("secret/a", "never", 2)
@@ -289,7 +178,7 @@ def refused(*user):
 def subscribe(qos, topic_filter, count):
     peer = Peer(f"paho-{VERSION}")
     peer.connect()
-    say("granted", numbers(peer.subscribe((topic_filter, int(qos)))))
+    say("granted", numbers(peer.subscribe((topic_filter, int(qos)))[0]))
     for _ in range(int(count)):
         show(peer.message())
     peer.disconnect()
@@ -298,22 +187,22 @@ def subscribe(qos, topic_filter, count):
 def publish(qos, topic, payload):
     peer = Peer("paho-publisher")
     peer.connect()
-    peer.publish(topic, payload, int(qos))
+    peer.publish(topic, payload, int(qos), **PROPERTIES)
     peer.disconnect()
 
 
 def until_closed():
-    peer = Peer("peer")
+    peer = Peer(f"paho-{VERSION}")
     peer.connect()
     say("connected")
-    peer.wait("disconnected")
-    say("disconnected")
+    farewell = peer.wait("disconnected")
+    if VERSION == 5:
+        tell("disconnected", farewell)
+    else:
+        say("disconnected")
 
 
-PORT = int(sys.argv[1])
-VERSION = int(sys.argv[2])
-SCENARIOS = [
+play(
     exchange, filters, retained, will, keep_alive, session, takeover, large, refused,
     subscribe, publish, until_closed,
-]
-{scenario.__name__: scenario for scenario in SCENARIOS}[sys.argv[3]](*sys.argv[4:])
+)
