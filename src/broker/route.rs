@@ -15,7 +15,7 @@ use crate::packet_id::PacketId;
 use crate::qos::QoS;
 use crate::reason::ReasonCode;
 use crate::router::{Match, Matches, RetainedSearch, Router, SubscriberId};
-use crate::session::{Cursor, Dropped, Grant, Lookup, Retain};
+use crate::session::{Cursor, Dropped, Extra, Grant, Lookup, Retain};
 
 impl Broker {
     /// A message of a client's. Before 5.0 it is acknowledged by now: there is no other answer to one that is
@@ -163,8 +163,7 @@ impl Broker {
         let grant = Grant {
             qos: found.qos(),
             retain: Retain::of(message, found.retain_as_published()),
-            identifiers: matches.identifiers(&found).collect(),
-            share: None,
+            extra: Extra::of(matches.identifiers(&found), None),
         };
         match slot.session.queue_message(message, grant, self.now) {
             Ok(()) => self.outputs.announce(slot),

@@ -9,7 +9,7 @@ use super::slab::Key;
 use crate::message::Message;
 use crate::qos::QoS;
 use crate::router::{GroupId, Member};
-use crate::session::{Grant, Retain, Share};
+use crate::session::{Extra, Grant, Retain, Share};
 
 impl Broker {
     /// Queues a message for one member: a connected one that has room, else, where they count too, one whose
@@ -52,8 +52,7 @@ impl Broker {
         let grant = Grant {
             qos: member.qos,
             retain: Retain::of(message, member.retain_as_published),
-            identifiers: member.identifier.into_iter().collect(),
-            share: Some(Share(group.to_bits())),
+            extra: Extra::of(member.identifier, Some(Share(group.to_bits()))),
         };
         let queued = slot.session.queue_message(message, grant, self.now);
         self.outputs.announce(slot);

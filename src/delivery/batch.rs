@@ -85,12 +85,19 @@ impl<'a> Batch<'a> {
     /// A PUBLISH with that payload.
     #[inline]
     pub(crate) fn publish_as(&mut self, publish: &Publish<'_>, payload: &Bytes) {
+        if payload.len() < SEGMENT {
+            let packet = Packet::from(*publish);
+            let len = packet.encoded_len(self.version).unwrap_or(0);
+            // A segment without room to spare is handed out as it is.
+            if self.small.is_empty() {
+                self.small.reserve_exact(len);
+            } else {
+                self.small.reserve(len);
+            }
+            return self.packet(&packet);
+        }
         let properties = publish.properties.encoded_len(Place::Anywhere).unwrap_or(0);
         let header = 16 + publish.topic.as_bytes().len() + properties;
-        if payload.len() < SEGMENT {
-            self.small.reserve(header + payload.len());
-            return self.packet(&(*publish).into());
-        }
         let before = self.small.len();
         self.small.resize(before + header, 0);
         let room = self.small.get_mut(before..).unwrap_or_default();

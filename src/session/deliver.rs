@@ -64,12 +64,13 @@ impl Session {
         publish.properties = Properties::EMPTY;
         Packet::from(publish).encoded_len(Version::V3_1_1).map_err(|_| Dropped::TooLarge)?;
         let retain = if retain { Retain::Retained } else { Retain::Cleared };
-        let identifiers = identifiers.to_vec();
-        let grant = Grant { qos: granted, retain, identifiers, share: None };
+        let extra = Extra::of(identifiers.iter().copied(), None);
+        let grant = Grant { qos: granted, retain, extra };
         self.queue_message(message, grant, now)
     }
 
     /// [`deliver`](Session::deliver), for a message that came in a packet.
+    #[inline]
     pub(crate) fn queue_message(
         &mut self,
         message: &Arc<Message>,

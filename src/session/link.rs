@@ -84,6 +84,10 @@ impl Link {
 
     /// Puts a packet in line that can be encoded in this version, and that every client takes.
     pub(super) fn send(&mut self, packet: &Packet<'_>) {
+        if self.control.is_empty() {
+            // Bytes without room to spare are handed out as they are.
+            self.control.reserve_exact(packet.encoded_len(self.version).unwrap_or(0));
+        }
         let sent = packet.encode_to(self.version, &mut self.control);
         debug_assert_eq!(sent, Ok(()), "{packet}");
     }

@@ -45,7 +45,7 @@ pub use error::{ClientFault, CloseReason, Dropped};
 pub use event::{SessionEvent, SessionOutput, SubscriptionRequest};
 pub(crate) use explain::check as check_properties;
 pub use handshake::{Handshake, HandshakeEvent};
-pub(crate) use queue::{Cursor, Grant, Lookup, Retain, Share};
+pub(crate) use queue::{Cursor, Extra, Grant, Lookup, Retain, Share};
 pub(crate) use receive::Request;
 pub use rejection::Rejection;
 

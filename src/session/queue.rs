@@ -33,7 +33,7 @@ pub(super) struct Sending {
 
 /// What few messages have beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Extra {
+pub(crate) struct Extra {
     /// Those of the subscriptions that it comes for. [MQTT-3.3.4-4]
     pub(super) identifiers: Vec<SubscriptionIdentifier>,
     /// The shared subscription that it comes for, as the server numbers it.
@@ -41,6 +41,19 @@ pub(super) struct Extra {
 }
 
 impl Extra {
+    /// `None` where there is nothing.
+    #[inline]
+    pub(crate) fn of(
+        identifiers: impl IntoIterator<Item = SubscriptionIdentifier>,
+        share: Option<Share>,
+    ) -> Option<Box<Extra>> {
+        let mut identifiers = identifiers.into_iter().peekable();
+        if identifiers.peek().is_none() && share.is_none() {
+            return None;
+        }
+        Some(Box::new(Extra { identifiers: identifiers.collect(), share }))
+    }
+
     /// What a limit in bytes counts of so many identifiers.
     pub(super) const fn size(identifiers: usize) -> usize {
         identifiers * size_of::<SubscriptionIdentifier>()
@@ -79,28 +92,21 @@ impl Retain {
 }
 
 /// What the subscriptions that a message comes for give it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Grant {
     /// The QoS that was granted.
     pub(crate) qos: QoS,
     pub(crate) retain: Retain,
-    /// The identifiers of the subscriptions that it comes for.
-    pub(crate) identifiers: Vec<SubscriptionIdentifier>,
-    /// The shared subscription that it comes for.
-    pub(crate) share: Option<Share>,
+    pub(crate) extra: Option<Box<Extra>>,
 }
 
 impl Sending {
     /// The message at the lower of its QoS and those that allow it. [MQTT-3.8.4-8]
+    #[inline]
     pub(super) fn new(message: &Arc<Message>, grant: Grant, maximum: QoS) -> Sending {
-        let Grant { qos, retain, identifiers, share } = grant;
-        let is_plain = identifiers.is_empty() && share.is_none();
-        Sending {
-            message: Arc::clone(message),
-            qos: message.qos.min(qos).min(maximum),
-            retain,
-            extra: (!is_plain).then(|| Box::new(Extra { identifiers, share })),
-        }
+        let Grant { qos, retain, extra } = grant;
+        let qos = message.qos.min(qos).min(maximum);
+        Sending { message: Arc::clone(message), qos, retain, extra }
     }
 
     /// What a limit in bytes counts of it.
@@ -228,9 +234,17 @@ impl Queue {
         now: Instant,
     ) -> bool {
         let load = if at_most_once { self.all } else { self.kept };
-        if load.has_room(size, config) {
-            return true;
-        }
+        load.has_room(size, config) || self.make_room(at_most_once, size, config, now)
+    }
+
+    #[cold]
+    fn make_room(
+        &mut self,
+        at_most_once: bool,
+        size: usize,
+        config: &SessionConfig,
+        now: Instant,
+    ) -> bool {
         let mut before = self.all.messages + 1;
         while self.all.messages < before {
             before = self.all.messages;
@@ -444,8 +458,7 @@ impl Cursor {
         let grant = Grant {
             qos: self.qos,
             retain: Retain::Retained,
-            identifiers: self.identifier.into_iter().collect(),
-            share: None,
+            extra: Extra::of(self.identifier, None),
         };
         Sending::new(message, grant, self.qos)
     }
