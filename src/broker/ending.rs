@@ -19,7 +19,7 @@ use crate::codec::Property;
 use crate::delivery::Batch;
 use crate::owned_properties::OwnedProperties;
 use crate::reason::ReasonCode;
-use crate::session::{self, CloseReason};
+use crate::session::{self, CloseReason, Place};
 use crate::time::Instant;
 use crate::version::Version;
 
@@ -81,11 +81,13 @@ impl Broker {
         key.is_some_and(|key| self.change_permissions(key, &permissions.into()))
     }
 
-    /// What the client may not receive any more of shared subscriptions, others get if they can. Whether there is
-    /// such a client.
+    /// What waits for the client of shared subscriptions and it may not receive any more, others get if they can.
+    /// Whether there is such a client.
     pub(super) fn change_permissions(&mut self, key: Key, permissions: &Arc<Permissions>) -> bool {
         if self.clients.get(key).is_some_and(|slot| slot.permissions != *permissions) {
-            self.hand_on(key, true, |message| !permissions.may_receive(message.topic.name()));
+            self.hand_on(key, true, |place, message| {
+                matches!(place, Place::Waiting(_)) && !permissions.may_receive(message.topic.name())
+            });
         }
         let slot = self.clients.get_mut(key);
         slot.map(|slot| slot.set_permissions(Arc::clone(permissions))).is_some()
@@ -218,7 +220,7 @@ impl Broker {
         self.statistics.clients_connected -= 1;
         self.statistics.client_faults += u64::from(matches!(reason, CloseReason::ClientFault(_)));
         self.disconnected(connection, Some(Arc::clone(&client_id)), reason, properties);
-        self.hand_on(key, ends, |_| true);
+        self.hand_on(key, ends, |_, _| true);
         let Some(slot) = self.clients.get_mut(key) else {
             return;
         };
@@ -248,7 +250,7 @@ impl Broker {
     /// Removes a session, with its subscriptions. What it had to send for others, and a will that waits, go
     /// their way. [MQTT-3.1.2-8] [MQTT-4.1.0-2]
     pub(super) fn remove_session(&mut self, key: Key) {
-        self.hand_on(key, true, |_| true);
+        self.hand_on(key, true, |_, _| true);
         let Some(slot) = self.clients.get_mut(key) else {
             return;
         };

@@ -9,7 +9,7 @@ use super::slab::Key;
 use crate::message::Message;
 use crate::qos::QoS;
 use crate::router::{GroupId, Member};
-use crate::session::{Extra, Grant, Retain, Share};
+use crate::session::{Extra, Grant, Place, Retain, Share};
 
 impl Broker {
     /// Queues a message for one member: a connected one that has room, else, where they count too, one whose
@@ -63,7 +63,12 @@ impl Broker {
     /// got of its shared subscriptions, or not acknowledged at QoS 1, goes to other members that can take it;
     /// where its session keeps it otherwise, only to connected ones. What was sent at QoS 2 stays.
     /// [MQTT-4.8.2-4] [MQTT-4.8.2-5]
-    pub(super) fn hand_on(&mut self, key: Key, even_away: bool, wanted: impl Fn(&Message) -> bool) {
+    pub(super) fn hand_on(
+        &mut self,
+        key: Key,
+        even_away: bool,
+        wanted: impl Fn(Place, &Message) -> bool,
+    ) {
         if self.router.shared_subscriptions() == 0 {
             return;
         }
@@ -71,16 +76,16 @@ impl Broker {
             return;
         };
         let mut handed_on = Vec::new();
-        // Groups of which nobody could take a message: the others stay where they are, too.
+        // Groups of which nobody could take a message are not asked again for each of the others.
         let mut full = Vec::new();
         for (place, Share(group), message) in slot.session.shared() {
             let group = GroupId::from_bits(group);
-            if full.contains(&group) || !wanted(&message) {
+            if full.contains(&group) || !wanted(place, &message) {
                 continue;
             }
             if self.deliver_to_group(group, &message, Some(key), even_away) {
                 handed_on.push(place);
-            } else if !even_away {
+            } else {
                 full.push(group);
             }
         }

@@ -47,7 +47,8 @@ impl Session {
         self.answer_publish(QoS::ExactlyOnce, packet_id, reason_code, reason);
         if !reason_code.is_error() {
             self.unreleased.accept(packet_id);
-        } else if self.unreleased.release(packet_id).is_some() {
+        } else {
+            self.unreleased.release(packet_id);
             if let Some(terms) = self.link.as_mut().and_then(|link| link.terms.as_mut()) {
                 terms.closed(1);
             }

@@ -11,6 +11,7 @@ use crate::codec::Property;
 use crate::message::Message;
 use crate::owned_properties::OwnedProperties;
 use crate::packet_type::{PacketType, Sender};
+use crate::qos::QoS;
 use crate::reason::ReasonCode;
 use crate::time::Instant;
 use crate::violation::Violation;
@@ -112,15 +113,16 @@ impl Session {
         if let Some(ended) = self.close(reason) {
             self.signals.farewell = last;
             self.signals.close = true;
-            // Nobody waits for their answers any more.
-            self.events.retain(|event| {
-                !matches!(
-                    event,
-                    SessionEvent::Publish { packet_id: Some(_), .. }
-                        | SessionEvent::Subscribe { .. }
-                        | SessionEvent::Unsubscribe { .. }
-                        | SessionEvent::Authentication { .. }
-                )
+            // Nobody waits for their answers any more: a QoS 1 message is routed, at QoS 2 it comes again.
+            self.events.retain_mut(|event| match event {
+                SessionEvent::Publish { message, packet_id } if packet_id.is_some() => {
+                    *packet_id = None;
+                    message.qos == QoS::AtLeastOnce
+                }
+                SessionEvent::Subscribe { .. }
+                | SessionEvent::Unsubscribe { .. }
+                | SessionEvent::Authentication { .. } => false,
+                _ => true,
             });
             let Ended { will, will_delay_interval, session_expiry_interval } = ended;
             self.events.push_back(SessionEvent::Closed {

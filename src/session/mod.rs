@@ -40,6 +40,7 @@ pub use authentication::AuthenticationError;
 pub use config::{FeatureConfig, HandshakeConfig, SessionConfig};
 pub use connack::AcceptError;
 pub use connect::ConnectRequest;
+pub(crate) use deliver::Place;
 pub(crate) use ending::{Ended, check_disconnect};
 pub use error::{ClientFault, CloseReason, Dropped};
 pub use event::{SessionEvent, SessionOutput, SubscriptionRequest};
@@ -173,7 +174,7 @@ impl Session {
     /// # Errors
     ///
     /// Where the client takes no packet as large as CONNACK: the answer, if there is one, is to be sent and the
-    /// connection closed. The session is as before.
+    /// connection closed. An older connection is taken over all the same.
     pub fn connect(&mut self, now: Instant, handshake: Handshake) -> Result<bool, AcceptError> {
         self.connect_with(now, handshake, &[])
     }
@@ -290,7 +291,9 @@ impl Session {
     }
 
     /// What is to be done next: poll until [`Wait`](SessionOutput::Wait). `Transmit` is said once for what
-    /// there is to send: a driver whose transport is busy remembers it.
+    /// there is to send: a driver whose transport is busy remembers it. After
+    /// [`Closed`](SessionEvent::Closed) it gives what is left some seconds, and closes then: `Close` comes once
+    /// that was pulled.
     pub fn poll_output(&mut self) -> SessionOutput {
         if let Some(event) = self.events.pop_front() {
             return SessionOutput::Event(event);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Session;
 use super::link::{Link, Terms};
 use super::queue::{Cursor, Entry, Lookup, Sending};
-use crate::codec::{MAXIMUM_PACKET_SIZE, Property, TopicAlias};
+use crate::codec::{MAXIMUM_PACKET_SIZE, Properties, Property, TopicAlias};
 use crate::delivery::{Batch, Unacknowledged};
 use crate::packet::{Ack, Delivery, Packet};
 use crate::packet_id::PacketId;
@@ -93,9 +93,8 @@ impl Session {
                 (&mut self.link, self.outbound.next_resend_within(room))
             {
                 if link.resend(batch, id, what, self.now).is_none() {
-                    // Too large for the client now. [MQTT-3.1.2-25]
-                    self.finish(id);
-                    self.dropped += 1;
+                    let exactly_once = matches!(what, Unacknowledged::ExactlyOnce(_));
+                    self.give_up(batch, id, exactly_once);
                 }
                 return true;
             }
@@ -135,6 +134,18 @@ impl Session {
         }
         self.signals.paused = true;
         false
+    }
+
+    /// A message that was sent is too large for the client now, and counts as sent: at QoS 2 the client releases
+    /// what it may have of it. [MQTT-3.1.2-25]
+    fn give_up(&mut self, batch: &mut Batch<'_>, id: PacketId, exactly_once: bool) {
+        self.dropped += 1;
+        if exactly_once {
+            self.outbound.pubrec(id);
+            batch.packet(&Packet::PubRel(Ack::new(id)));
+        } else {
+            self.finish(id);
+        }
     }
 
     /// Whether it is sent: a message that has expired, or is too large for the client, counts as if it were.
@@ -214,10 +225,21 @@ impl Link {
         }
     }
 
+    /// Whether a message that came by an alias has a length at all where its topic is named.
+    #[cold]
+    fn has_length(&self, sending: &Sending) -> bool {
+        let mut publish = sending.message.publish(delivery(sending, false, PacketId::MAX), false);
+        publish.properties = Properties::EMPTY;
+        Packet::from(publish).encoded_len(self.version).is_ok()
+    }
+
     /// Whether the client takes a packet of that size. [MQTT-3.1.2-24]
     #[inline]
     fn takes(&self, sending: &Sending) -> bool {
-        self.terms.as_ref().is_none_or(|terms| terms.takes(sending))
+        match &self.terms {
+            Some(terms) => terms.takes(sending),
+            None => size_bound(sending) <= MAXIMUM_PACKET_SIZE as usize || self.has_length(sending),
+        }
     }
 }
 
@@ -251,7 +273,8 @@ impl Terms {
 
     /// None where the packet might become too large by it.
     fn alias(&mut self, sending: &Sending) -> Option<(TopicAlias, bool)> {
-        if self.outbound.is_off() || size_bound(sending) > self.limits.maximum_packet_size {
+        let maximum = self.limits.maximum_packet_size.min(MAXIMUM_PACKET_SIZE as usize);
+        if self.outbound.is_off() || size_bound(sending) > maximum {
             return None;
         }
         self.outbound.alias(&sending.message.topic)
