@@ -49,10 +49,8 @@ impl Broker {
             );
         }
         let matches = self.find(&message, Some(clients::subscriber(key)));
-        let code = match matches.is_empty() {
-            true => ReasonCode::NoMatchingSubscribers,
-            false => ReasonCode::Success,
-        };
+        let nobody = matches.is_empty();
+        let code = if nobody { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success };
         self.acknowledge(key, message.qos, packet_id, code, None);
         if message.qos == QoS::ExactlyOnce {
             self.matches = matches;

@@ -1,5 +1,6 @@
 //! Shared subscriptions, section 4.8.2 of 5.0: each message goes to one member of the group.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -10,6 +11,10 @@ use crate::message::Message;
 use crate::qos::QoS;
 use crate::router::{GroupId, Member};
 use crate::session::{Extra, Grant, Place, Retain, Share};
+
+/// After so many messages that nobody of a group can take, it is not asked any more for the others of a client that
+/// leaves: they stay with its session, or end with it.
+const MAX_REFUSED: usize = 16;
 
 impl Broker {
     /// Queues a message for one member: a connected one that has room, else, where they count too, one whose
@@ -76,17 +81,17 @@ impl Broker {
             return;
         };
         let mut handed_on = Vec::new();
-        // Groups of which nobody could take a message are not asked again for each of the others.
-        let mut full = Vec::new();
+        let mut refused: BTreeMap<_, usize> = BTreeMap::new();
         for (place, Share(group), message) in slot.session.shared() {
             let group = GroupId::from_bits(group);
-            if full.contains(&group) || !wanted(place, &message) {
+            let refused = refused.entry((group, message.qos > QoS::AtMostOnce)).or_default();
+            if *refused >= MAX_REFUSED || !wanted(place, &message) {
                 continue;
             }
             if self.deliver_to_group(group, &message, Some(key), even_away) {
                 handed_on.push(place);
             } else {
-                full.push(group);
+                *refused += 1;
             }
         }
         if let Some(slot) = self.clients.get_mut(key) {

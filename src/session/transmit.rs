@@ -124,13 +124,10 @@ impl Session {
                     _ => return false,
                 },
             };
-            if let Some(is_sent) = self.send_message(batch, sending) {
-                if !is_sent {
-                    continue;
-                }
-                return true;
+            match self.send_message(batch, sending) {
+                Some(false) => {}
+                sent => return sent.is_some(),
             }
-            return false;
         }
         self.signals.paused = true;
         false
