@@ -14,11 +14,10 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mqtt_sansio::{
     Ack, Broker, BrokerConfig, BrokerEvent, BrokerOutput, Connect, ConnectionId, Delivery, Instant,
-    Message, Packet, PacketId, Permissions, Publish, QoS, Subscribe, Subscription, TopicFilter,
-    TopicName, Version,
+    Message, Packet, PacketId, Permissions, Properties, Property, Publish, QoS, Subscribe,
+    Subscription, SubscriptionIdentifier, TopicFilter, TopicName, UserProperty, Version,
 };
 
-const V: Version = Version::V3_1_1;
 const NOW: Instant = Instant::from_millis(0);
 const TOPIC: &str = "sensors/kitchen/temp";
 
@@ -48,6 +47,8 @@ unsafe impl GlobalAlloc for Counting {
 /// A broker with a driver that has no sockets.
 struct Server {
     broker: Broker,
+    /// Of all its clients.
+    version: Version,
     permissions: Arc<Permissions>,
     /// Who was sent something since the last acknowledgement.
     sent_to: Vec<ConnectionId>,
@@ -55,7 +56,7 @@ struct Server {
 }
 
 impl Server {
-    fn new() -> Server {
+    fn new(version: Version) -> Server {
         let mut config = BrokerConfig::default();
         config.max_connections = 2_000_000;
         config.max_sessions = 2_000_000;
@@ -63,12 +64,13 @@ impl Server {
         config.session.max_inflight_messages = 1000;
         let broker = Broker::new(NOW, config);
         let permissions = Arc::new(Permissions::all());
-        Server { broker, permissions, sent_to: Vec::new(), segments: Vec::new() }
+        Server { broker, version, permissions, sent_to: Vec::new(), segments: Vec::new() }
     }
 
     fn connect(&mut self, client_id: &str, clean_start: bool) -> ConnectionId {
         let connection = self.broker.open(NOW).unwrap();
-        let connect = Connect { clean_start, keep_alive: 60, ..Connect::new(V, client_id) };
+        let connect = Connect::new(self.version, client_id);
+        let connect = Connect { clean_start, keep_alive: 60, ..connect };
         self.input(connection, &[connect.into()]);
         self.pull();
         connection
@@ -76,12 +78,18 @@ impl Server {
 
     fn subscribe(&mut self, connection: ConnectionId, filter: &str, qos: QoS) {
         let filters = [Subscription::new(TopicFilter::new(filter).unwrap(), qos)];
-        self.input(connection, &[Subscribe::new(PacketId::MIN, &filters).into()]);
+        let mut subscribe = Subscribe::new(PacketId::MIN, &filters);
+        let identifier =
+            [Property::SubscriptionIdentifier(SubscriptionIdentifier::new(7).unwrap())];
+        if self.version.has_properties() {
+            subscribe.properties = Properties::new(&identifier);
+        }
+        self.input(connection, &[subscribe.into()]);
         self.pull();
     }
 
     fn input(&mut self, connection: ConnectionId, packets: &[Packet<'_>]) {
-        self.broker.handle_input(NOW, connection, &encoded(packets));
+        self.broker.handle_input(NOW, connection, &encoded(self.version, packets));
     }
 
     /// Hands out all there is; connections are noted, bytes are dropped.
@@ -104,9 +112,9 @@ impl Server {
     }
 }
 
-fn encoded(packets: &[Packet<'_>]) -> Vec<u8> {
+fn encoded(version: Version, packets: &[Packet<'_>]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    packets.iter().for_each(|packet| packet.encode_to(V, &mut bytes).unwrap());
+    packets.iter().for_each(|packet| packet.encode_to(version, &mut bytes).unwrap());
     bytes
 }
 
@@ -114,35 +122,48 @@ fn ids(count: usize) -> impl Iterator<Item = PacketId> {
     (1..).map(|id| PacketId::new(id).unwrap()).take(count)
 }
 
-fn publishes(qos: QoS, count: usize) -> Vec<u8> {
+/// In 5.0 with two properties.
+fn publishes(version: Version, qos: QoS, count: usize) -> Vec<u8> {
     let topic = TopicName::new(TOPIC).unwrap();
+    let properties = [
+        Property::ContentType("text/plain"),
+        Property::UserProperty(UserProperty { name: "unit", value: "celsius" }),
+    ];
+    let properties =
+        if version.has_properties() { Properties::new(&properties) } else { Properties::EMPTY };
     let publish = |packet_id| {
         let delivery = match qos {
             QoS::AtMostOnce => Delivery::AtMostOnce,
             QoS::AtLeastOnce => Delivery::AtLeastOnce { dup: false, packet_id },
             QoS::ExactlyOnce => Delivery::ExactlyOnce { dup: false, packet_id },
         };
-        Packet::from(Publish { delivery, ..Publish::new(topic, &[b'x'; 64]) })
+        Packet::from(Publish { delivery, properties, ..Publish::new(topic, &[b'x'; 64]) })
     };
-    encoded(&ids(count).map(publish).collect::<Vec<_>>())
+    encoded(version, &ids(count).map(publish).collect::<Vec<_>>())
 }
 
 /// One message of 64 bytes to so many subscribers, acknowledged by all: in batches of which one pull takes
-/// all.
+/// all. In 5.0 it has two properties, and all subscriptions an identifier.
 fn fan_out(c: &mut Criterion) {
-    for (subscribers, batch) in [(1, 100), (100, 10), (10_000, 1)] {
-        let mut group = c.benchmark_group(format!("one publish to {subscribers}, per delivery"));
+    for (version, subscribers, batch) in [
+        (Version::V3_1_1, 1, 100),
+        (Version::V3_1_1, 100, 10),
+        (Version::V3_1_1, 10_000, 1),
+        (Version::V5_0, 100, 10),
+    ] {
+        let name = format!("{version}, one publish to {subscribers}, per delivery");
+        let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Elements(subscribers * batch as u64));
         for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
-            let mut server = Server::new();
+            let mut server = Server::new(version);
             let publisher = server.connect("publisher", true);
             for n in 0..subscribers {
                 let subscriber = server.connect(&format!("subscriber{n}"), true);
                 server.subscribe(subscriber, TOPIC, qos);
             }
-            let packets = publishes(qos, batch);
+            let packets = publishes(version, qos, batch);
             let release: Vec<_> = ids(batch).map(|id| Packet::PubRel(Ack::new(id))).collect();
-            let release = encoded(&release);
+            let release = encoded(version, &release);
             let mut last_id = 0;
             group.bench_function(format!("QoS {qos}"), |b| {
                 b.iter(|| {
@@ -181,7 +202,7 @@ fn acknowledge(
             _ => acks.push(Packet::PubAck(ack)),
         }
     }
-    let acks = encoded(&acks);
+    let acks = encoded(server.version, &acks);
     for subscriber in std::mem::take(&mut server.sent_to) {
         if subscriber != publisher {
             server.broker.handle_input(NOW, subscriber, &acks);
@@ -194,7 +215,7 @@ fn acknowledge(
 /// deadlines have come and none has passed.
 fn keep_alive(c: &mut Criterion) {
     const CLIENTS: u64 = 1_000_000;
-    let mut server = Server::new();
+    let mut server = Server::new(Version::V3_1_1);
     let connections: Vec<_> =
         (0..CLIENTS).map(|n| server.connect(&format!("c{n}"), true)).collect();
     let mut group = c.benchmark_group(format!("{CLIENTS} keep-alive deadlines, per client"));
@@ -227,7 +248,7 @@ fn bytes_each(count: usize, make: impl FnOnce()) -> usize {
 
 fn memory(_: &mut Criterion) {
     const COUNT: usize = 10_000;
-    let mut server = Server::new();
+    let mut server = Server::new(Version::V3_1_1);
     let session = bytes_each(COUNT, || {
         for n in 0..COUNT {
             server.connect(&format!("client{n:06}"), true);
@@ -243,7 +264,7 @@ fn memory(_: &mut Criterion) {
         server.sent_to = Vec::new();
     });
     println!("a subscription to a topic of three levels, one of them its own: {subscription} B");
-    let mut server = Server::new();
+    let mut server = Server::new(Version::V3_1_1);
     for n in 0..10 {
         let connection = server.connect(&format!("away{n}"), false);
         server.subscribe(connection, "t", QoS::AtLeastOnce);

@@ -26,7 +26,7 @@ impl Session {
         reason: Option<&str>,
     ) {
         self.advance(now);
-        if self.takes_answer(packet_id) {
+        if self.takes_answer(QoS::AtLeastOnce, packet_id) {
             self.answer_publish(QoS::AtLeastOnce, packet_id, reason_code, reason);
         }
     }
@@ -41,9 +41,18 @@ impl Session {
         reason: Option<&str>,
     ) {
         self.advance(now);
-        if !self.takes_answer(packet_id) {
-            return;
+        if self.takes_answer(QoS::ExactlyOnce, packet_id) {
+            self.answer_exactly_once(packet_id, reason_code, reason);
         }
+    }
+
+    /// [`pubrec`](Session::pubrec), of a message that is not unanswered any more.
+    pub(super) fn answer_exactly_once(
+        &mut self,
+        packet_id: PacketId,
+        reason_code: ReasonCode,
+        reason: Option<&str>,
+    ) {
         self.answer_publish(QoS::ExactlyOnce, packet_id, reason_code, reason);
         if !reason_code.is_error() {
             self.unreleased.accept(packet_id);
@@ -55,8 +64,12 @@ impl Session {
         }
     }
 
-    /// Whether a message of this connection awaits its answer: that of an earlier one does not any more.
-    fn takes_answer(&mut self, id: PacketId) -> bool {
+    /// Whether a message of this connection and QoS awaits its answer: that of an earlier one does not any more.
+    fn takes_answer(&mut self, qos: QoS, id: PacketId) -> bool {
+        let exactly_once = self.unreleased.is_accepted(id).is_some();
+        if exactly_once != (qos == QoS::ExactlyOnce) {
+            return false;
+        }
         let terms = self.link.as_mut().and_then(|link| link.terms.as_mut());
         terms.is_some_and(|terms| terms.answered(id))
     }

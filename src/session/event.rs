@@ -35,8 +35,8 @@ pub enum SessionOutput {
 pub enum SessionEvent {
     /// The client published a message.
     Publish {
-        /// The message: route it at QoS 0 and 1. Before 5.0 this comes at QoS 2 with its PUBREL. What an event of an
-        /// earlier connection is answered is not sent: the client asks again.
+        /// The message: route it at QoS 0 and 1. Before 5.0 this comes at QoS 2 with its PUBREL. An event of an
+        /// earlier connection is not answered any more: the client asks again.
         message: Arc<Message>,
         /// Of 5.0 at QoS 1 and 2: answer with [`puback`](crate::Session::puback) or
         /// [`pubrec`](crate::Session::pubrec). Before it, it is acknowledged.

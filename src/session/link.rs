@@ -162,6 +162,11 @@ impl Terms {
         Ok(())
     }
 
+    /// Whether the server has yet to answer a message of this connection.
+    pub(super) fn is_unanswered(&self, id: PacketId) -> bool {
+        self.unanswered.binary_search(&id).is_ok()
+    }
+
     /// The server answers a message of this connection; whether it has not before.
     pub(super) fn answered(&mut self, id: PacketId) -> bool {
         let place = self.unanswered.binary_search(&id);

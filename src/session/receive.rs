@@ -59,7 +59,7 @@ impl Session {
             Packet::Publish(publish) => self.publish(&publish, owned)?,
             Packet::PubAck(ack) => self.puback_received(ack.packet_id)?,
             Packet::PubRec(ack) => self.pubrec_received(&ack)?,
-            Packet::PubRel(ack) => self.pubrel(ack.packet_id),
+            Packet::PubRel(ack) => self.pubrel(ack.packet_id)?,
             Packet::PubComp(ack) => self.pubcomp(ack.packet_id)?,
             Packet::Subscribe(subscribe) => {
                 self.check_filters(subscribe.filters.len())?;
@@ -126,7 +126,7 @@ impl Session {
             return false;
         };
         if let Some(terms) = link.terms.as_ref().filter(|_| !accepted) {
-            return terms.unanswered.binary_search(&id).is_ok();
+            return terms.is_unanswered(id);
         }
         link.send(&Packet::PubRec(Ack::new(id)));
         true
@@ -146,7 +146,8 @@ impl Session {
         if self.unreleased.keep(id, message, &self.config).is_err() {
             // The number is bounded by the Receive Maximum: it is the bytes.
             let reason = "too many bytes of QoS 2 messages await PUBREL";
-            self.pubrec(self.now, id, ReasonCode::QuotaExceeded, Some(reason));
+            terms.answered(id);
+            self.answer_exactly_once(id, ReasonCode::QuotaExceeded, Some(reason));
             return Ok(false);
         }
         Ok(true)
@@ -203,13 +204,18 @@ impl Session {
     }
 
     /// PUBCOMP answers also a PUBREL for an unknown identifier. [MQTT-4.3.3-2]; in 5.0 [MQTT-4.3.3-11]
-    fn pubrel<'a>(&mut self, id: PacketId) -> Option<Request<'a>> {
+    fn pubrel<'a>(&mut self, id: PacketId) -> Result<Option<Request<'a>>, ClientFault> {
+        let terms = self.link.as_ref().and_then(|link| link.terms.as_ref());
+        if terms.is_some_and(|terms| terms.is_unanswered(id)) {
+            return Err(unexpected(PacketType::PubRel, id)); // it awaits PUBREC
+        }
         let Some(Held { message, accepted }) = self.unreleased.release(id) else {
             self.send(&Packet::PubComp(self.unknown(id)));
-            return None;
+            return Ok(None);
         };
         self.send(&Packet::PubComp(Ack::new(id)));
-        Some(if accepted { Request::Release(message) } else { Request::Publish(message, None) })
+        let request = if accepted { Request::Release } else { |m| Request::Publish(m, None) };
+        Ok(Some(request(message)))
     }
 
     /// The answer for an identifier that no exchange has: before 5.0 it does not tell.

@@ -8,6 +8,7 @@
 )]
 
 mod alone;
+mod alone_v5;
 mod bench;
 mod clock;
 mod codes;

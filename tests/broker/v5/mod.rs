@@ -2,6 +2,7 @@
 
 mod aliases;
 mod authentication;
+mod bounded;
 mod codes;
 mod connack;
 mod crossing;
@@ -9,6 +10,7 @@ mod expiry;
 mod handed_on;
 mod hostile;
 mod limits;
+mod program;
 mod retained;
 mod shared;
 mod switches;
