@@ -66,12 +66,8 @@ impl Session {
 
     /// Whether a message of this connection and QoS awaits its answer: that of an earlier one does not any more.
     fn takes_answer(&mut self, qos: QoS, id: PacketId) -> bool {
-        let exactly_once = self.unreleased.is_accepted(id).is_some();
-        if exactly_once != (qos == QoS::ExactlyOnce) {
-            return false;
-        }
         let terms = self.link.as_mut().and_then(|link| link.terms.as_mut());
-        terms.is_some_and(|terms| terms.answered(id))
+        terms.is_some_and(|terms| terms.answered(id, qos))
     }
 
     fn answer_publish(

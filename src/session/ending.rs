@@ -81,8 +81,8 @@ impl Session {
     pub(crate) fn close(&mut self, reason: CloseReason) -> Option<Ended> {
         let link = self.link.take()?;
         // What was not answered was not taken over: the client sends it again.
-        for id in link.terms.iter().flat_map(|terms| &terms.unanswered) {
-            self.unreleased.release(*id);
+        for id in link.terms.iter().flat_map(|terms| terms.unanswered()) {
+            self.unreleased.release(id);
         }
         self.signals.announced = false;
         self.signals.paused = false;

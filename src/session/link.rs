@@ -15,6 +15,7 @@ use crate::message::{Message, Topic};
 use crate::owned_properties::OwnedProperties;
 use crate::packet::{Packet, Publish};
 use crate::packet_id::PacketId;
+use crate::qos::QoS;
 use crate::time::Instant;
 use crate::version::Version;
 
@@ -51,7 +52,7 @@ pub(super) struct Terms {
     /// The topic aliases of what it is sent.
     pub(super) outbound: OutboundAliases,
     /// The QoS 1 and 2 messages that the server has not answered yet, in order.
-    pub(super) unanswered: Vec<PacketId>,
+    unanswered: Vec<(PacketId, QoS)>,
     /// How many QoS 1 and 2 messages of the client's are not finished.
     open: u64,
     /// How many there may be.
@@ -151,25 +152,30 @@ impl Terms {
     }
 
     /// A QoS 1 or 2 message came that was not here before: the server is to answer it. (Section 3.3.4.)
-    pub(super) fn opened(&mut self, id: PacketId) -> Result<(), ClientFault> {
+    pub(super) fn opened(&mut self, id: PacketId, qos: QoS) -> Result<(), ClientFault> {
         if self.open >= self.max_open {
             return Err(ClientFault::ReceiveMaximumExceeded);
         }
         self.open += 1;
-        if let Err(place) = self.unanswered.binary_search(&id) {
-            self.unanswered.insert(place, id);
+        if let Err(place) = self.unanswered.binary_search(&(id, qos)) {
+            self.unanswered.insert(place, (id, qos));
         }
         Ok(())
     }
 
-    /// Whether the server has yet to answer a message of this connection.
+    /// Whether the server has yet to answer a QoS 2 message of this connection.
     pub(super) fn is_unanswered(&self, id: PacketId) -> bool {
-        self.unanswered.binary_search(&id).is_ok()
+        self.unanswered.binary_search(&(id, QoS::ExactlyOnce)).is_ok()
+    }
+
+    /// The QoS 2 messages that the server has not answered.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = PacketId> {
+        self.unanswered.iter().filter(|(_, qos)| *qos == QoS::ExactlyOnce).map(|(id, _)| *id)
     }
 
     /// The server answers a message of this connection; whether it has not before.
-    pub(super) fn answered(&mut self, id: PacketId) -> bool {
-        let place = self.unanswered.binary_search(&id);
+    pub(super) fn answered(&mut self, id: PacketId, qos: QoS) -> bool {
+        let place = self.unanswered.binary_search(&(id, qos));
         place.map(|place| self.unanswered.remove(place)).is_ok()
     }
 

@@ -16,6 +16,7 @@ use crate::packet::{
 };
 use crate::packet_id::PacketId;
 use crate::packet_type::{PacketType, Sender};
+use crate::qos::QoS;
 use crate::reason::ReasonCode;
 use crate::time::Instant;
 
@@ -101,7 +102,7 @@ impl Session {
             Delivery::AtMostOnce => Ok(Some(Request::Publish(message(), None))),
             Delivery::AtLeastOnce { packet_id, .. } => {
                 if let Some(terms) = &mut link.terms {
-                    terms.opened(packet_id)?;
+                    terms.opened(packet_id, QoS::AtLeastOnce)?;
                     return Ok(Some(Request::Publish(message(), Some(packet_id))));
                 }
                 link.send(&Packet::PubAck(Ack::new(packet_id)));
@@ -142,11 +143,11 @@ impl Session {
             link.send(&Packet::PubRec(Ack::new(id)));
             return Ok(false);
         };
-        terms.opened(id)?;
+        terms.opened(id, QoS::ExactlyOnce)?;
         if self.unreleased.keep(id, message, &self.config).is_err() {
-            // The number is bounded by the Receive Maximum: it is the bytes.
-            let reason = "too many bytes of QoS 2 messages await PUBREL";
-            terms.answered(id);
+            // Their bytes, or with those of earlier connections their number.
+            let reason = "too many QoS 2 messages await PUBREL";
+            terms.answered(id, QoS::ExactlyOnce);
             self.answer_exactly_once(id, ReasonCode::QuotaExceeded, Some(reason));
             return Ok(false);
         }

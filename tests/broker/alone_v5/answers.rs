@@ -200,7 +200,7 @@ fn too_many_bytes_without_pubrel_are_refused_and_take_no_place() {
     events(&mut session, &publish5_2(1, "t", &large, &[]));
     session.pubrec(NOW, id(1), ReasonCode::Success, None);
     sent(&mut session, &pubrec5(1, 0, &[]));
-    let reason = [Property::ReasonString("too many bytes of QoS 2 messages await PUBREL")];
+    let reason = [Property::ReasonString("too many QoS 2 messages await PUBREL")];
     for _ in 0..5 {
         session.handle_input(NOW, &publish5_2(2, "t", &large, &[]));
         sent(&mut session, &pubrec5(2, 0x97, &reason));

@@ -456,7 +456,7 @@ fn too_many_unreleased_bytes_are_refused_and_the_connection_goes_on() {
     let b = subscriber(&mut bench, "b", "t", 0);
     let large = "x".repeat(30);
     bench.ask5(a, publish5_2(1, "t", &large, &[]), pubrec5(1, 0, &[]));
-    let reason = [Property::ReasonString("too many bytes of QoS 2 messages await PUBREL")];
+    let reason = [Property::ReasonString("too many QoS 2 messages await PUBREL")];
     // It is over with PUBREC: none of them counts as open. [MQTT-4.9.0-2]
     for _ in 0..3 {
         bench.ask5(a, publish5_2(2, "t", &large, &[]), pubrec5(2, 0x97, &reason));

@@ -189,6 +189,21 @@ fn a_qos_2_duplicate_is_delivered_once_before_and_after_reconnect() {
 }
 
 #[test]
+fn the_same_identifier_at_both_qos_is_two_exchanges() {
+    let mut bench = Bench::new();
+    let heir = subscriber(&mut bench, "heir", "t", 0);
+    let a = bench.stayer5("a", 100, false);
+    bench.ask5(a, publish5_2(7, "t", "two", &[]), pubrec5(7, 0, &[]));
+    bench.ask5(a, publish5_1(7, "t", "one", &[]), puback5(7, 0, &[]));
+    bench.got5(heir, publish5("t", "one", &[]));
+    bench.lose(a);
+    let a = bench.stayer5("a", 100, true);
+    bench.ask5(a, publish5_1(7, "t", "one", &[]), puback5(7, 0, &[]));
+    bench.ask5(a, pubrel5(7, 0, &[]), pubcomp5(7, 0, &[]));
+    bench.got5(heir, [publish5("t", "one", &[]), publish5("t", "two", &[])]);
+}
+
+#[test]
 fn a_pubrec_with_an_error_frees_the_quota_and_a_success_does_not() {
     let mut bench = Bench::new();
     let a = bench.client5("a", &[receive_maximum(1)]);
