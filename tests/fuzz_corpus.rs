@@ -46,27 +46,44 @@ fn a_client_completes_everything_once_whatever_its_server_does() {
     replay("client", checks::client);
 }
 
-/// The corpus is of inputs that found something new; these are any.
-#[test]
-fn a_client_of_5_0_completes_everything_once_whatever_its_server_does() {
+/// Checks random inputs, as many as `INPUTS` says. The corpus is of inputs that found something new; these
+/// are any, of that many words.
+fn random(words: usize, check: impl Fn(&mut [u8]) + std::panic::RefUnwindSafe) {
     let inputs = std::env::var("INPUTS").ok().and_then(|inputs| inputs.parse().ok());
     for seed in 0..inputs.unwrap_or(2000_u64) {
         // SplitMix64.
         let mut state = seed;
-        let mut input: Vec<u8> = std::iter::repeat_with(|| {
+        let input: Vec<u8> = std::iter::repeat_with(|| {
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             (z ^ (z >> 31)).to_be_bytes()
         })
-        .take(64)
+        .take(words)
         .flatten()
         .collect();
-        // The second byte says how the first connection begins: with 5.0.
-        input[1] |= 16;
-        let result = std::panic::catch_unwind(|| checks::client(&input));
+        let result = std::panic::catch_unwind(|| check(&mut input.clone()));
         assert!(result.is_ok(), "seed {seed}: {input:?}");
     }
+}
+
+#[test]
+fn a_client_of_5_0_completes_everything_once_whatever_its_server_does() {
+    random(64, |input| {
+        // The second byte says how the first connection begins: with 5.0.
+        input[1] |= 16;
+        checks::client(input);
+    });
+}
+
+#[test]
+fn a_broker_of_all_versions_says_and_sends_what_may_come_whatever_its_clients_do() {
+    random(64, |input| checks::broker(input));
+    // With the limits of the default configuration more gets through.
+    random(128, |input| {
+        input[1] = 0;
+        checks::broker(input);
+    });
 }
 
 #[test]

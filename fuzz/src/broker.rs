@@ -2,8 +2,15 @@
 
 mod call;
 mod config;
+mod due;
+mod ending;
+mod handshake;
+mod link;
 mod packets;
 mod peer;
+mod published;
+mod publishing;
+mod said;
 mod sent;
 mod session;
 mod taken;
@@ -12,12 +19,14 @@ mod world;
 use std::time::Duration;
 
 use mqtt_sansio::{
-    Ack, Broker, BrokerOutput, ConnectionId, Instant, Message, Packet, PacketType, QoS, ReasonCode,
+    Ack, Broker, BrokerOutput, ConnectionId, Instant, Message, MessageProperties, Packet,
+    PacketType, QoS, ReasonCode,
 };
 
 use super::source::Source;
 use call::{Action, Answer, Call, Log};
 use peer::{Peer, Phase};
+use said::{ACCEPTING, AUTHENTICATING, DISCONNECTING, REFUSING};
 use world::{Outcome, World};
 
 /// Ends a check that does not hold with words for it.
@@ -103,13 +112,14 @@ impl<'a> Run<'a> {
         self.call(Action::Open);
         let connect = packets::first_connect(&mut self.source);
         self.send(0, connect);
-        self.accept(0);
+        let rights = self.source.pick(&[0, 0, 0, 0, 1, 2, 3]);
+        self.call(Action::Accept(self.id(0), rights, 0));
         let accepted = matches!(self.world.peers[0].phase, Phase::Connected(_));
         assert!(accepted, "the first client was not accepted\n{}", self.log);
     }
 
     fn step(&mut self) {
-        match self.source.byte() % 40 {
+        match self.source.byte() % 48 {
             0 => self.call(Action::Open),
             1..=3 => self.hello(),
             4 => self.client_sends(|source, _| packets::connect(source)),
@@ -135,7 +145,16 @@ impl<'a> Run<'a> {
             35 => self.timeout(),
             36..=37 => self.publish(),
             38 => self.command(),
-            _ => self.close_all(),
+            39 => self.close_all(),
+            40..=41 => self.on_peer(|run, peer| run.authenticate(peer)),
+            42 => self.client_sends(|source, _| packets::auth(source)),
+            43 => self.on_peer(|run, peer| {
+                let code = run.source.pick(ReasonCode::ALL);
+                let said = usize::from(run.source.byte()) % DISCONNECTING.len();
+                run.call(Action::DisconnectWith(run.id(peer), code, said));
+            }),
+            44 => self.seconds(),
+            _ => self.hello(),
         }
     }
 
@@ -182,23 +201,44 @@ impl<'a> Run<'a> {
 
     fn accept(&mut self, peer: usize) {
         let rights = self.source.pick(&[0, 0, 0, 0, 1, 2, 3]);
-        self.call(Action::Accept(self.id(peer), rights));
+        let said = match self.source.byte() {
+            said @ 128..=255 => usize::from(said) % ACCEPTING.len(),
+            _ => 0,
+        };
+        self.call(Action::Accept(self.id(peer), rights, said));
     }
 
     fn refuse(&mut self, peer: usize) {
         let code = self.source.pick(ReasonCode::ALL);
-        self.call(Action::Refuse(self.id(peer), code));
+        let said = usize::from(self.source.byte()) % REFUSING.len();
+        self.call(Action::Refuse(self.id(peer), code, said));
     }
 
-    /// One more client.
+    fn authenticate(&mut self, peer: usize) {
+        let codes = [ReasonCode::ContinueAuthentication, ReasonCode::Success];
+        let code = self.source.pick(&codes);
+        let said = usize::from(self.source.byte()) % AUTHENTICATING.len();
+        self.call(Action::Authenticate(self.id(peer), code, said));
+    }
+
+    /// One more client, who is asked now and then for more than its CONNECT.
     fn hello(&mut self) {
         let before = self.world.peers.len();
         self.call(Action::Open);
-        if self.world.peers.len() > before {
-            let connect = packets::connect(&mut self.source);
-            self.send(before, connect);
-            self.accept(before);
+        if self.world.peers.len() == before {
+            return;
         }
+        let connect = packets::connect(&mut self.source);
+        self.send(before, connect);
+        let rounds = self.source.pick(&[0, 1, 2, 0]);
+        if self.world.peers[before].is_authenticating() {
+            for _ in 0..rounds {
+                self.authenticate(before);
+                let answer = packets::answer(&mut self.source);
+                self.send(before, answer);
+            }
+        }
+        self.accept(before);
     }
 
     /// What a client owes that does as it should.
@@ -222,7 +262,7 @@ impl<'a> Run<'a> {
             _ => Packet::PubComp(Ack::new(id)),
         };
         let mut bytes = Vec::new();
-        packet.encode_to(link.version, &mut bytes).unwrap();
+        packet.encode_to(link.reader.version, &mut bytes).unwrap();
         self.send(peer, bytes);
         true
     }
@@ -256,6 +296,13 @@ impl<'a> Run<'a> {
         };
     }
 
+    /// Time in which messages and sessions expire.
+    fn seconds(&mut self) {
+        let step = self.source.pick(&[1000, 500, 2000, 10_000, 999, 1, 60_000]);
+        self.clock = self.clock.saturating_add(Duration::from_millis(step));
+        self.call(Action::Timeout);
+    }
+
     /// In time, late, or early.
     fn timeout(&mut self) {
         let wait = self.world.wait.map(Instant::since_epoch);
@@ -272,7 +319,12 @@ impl<'a> Run<'a> {
         let payload = packets::payload(&mut self.source).to_vec();
         let mut message = Message::new(self.source.pick(&packets::TOPICS), payload).unwrap();
         message.qos = self.source.pick(&[QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::AtMostOnce]);
-        message.retain = self.source.yes();
+        let choice = self.source.byte();
+        message.retain = choice & 1 != 0;
+        if choice & 2 != 0 {
+            let properties = packets::message_properties(&mut self.source);
+            message.properties = MessageProperties::new(&properties).unwrap();
+        }
         self.call(Action::Publish(message));
     }
 

@@ -163,10 +163,11 @@ impl Broker {
             retain: Retain::of(message, found.retain_as_published()),
             extra: Extra::of(matches.identifiers(&found), None),
         };
-        match slot.session.queue_message(message, grant, self.now) {
-            Ok(()) => self.outputs.announce(slot),
-            Err(Dropped::Offline) => {}
-            Err(_) => self.statistics.publish_dropped += 1,
+        let queued = slot.session.queue_message(message, grant, self.now);
+        // Also where there was no room: what had expired before another message does not hold it up any more.
+        self.outputs.announce(slot);
+        if queued.is_err_and(|dropped| dropped != Dropped::Offline) {
+            self.statistics.publish_dropped += 1;
         }
     }
 

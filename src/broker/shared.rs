@@ -26,16 +26,23 @@ impl Broker {
         except: Option<Key>,
         even_away: bool,
     ) -> bool {
-        let Broker { router, clients, now, .. } = self;
+        let Broker { router, clients, outputs, now, .. } = self;
         let mut next = |connected: bool| {
             router.next_member(group, |member| {
                 let slot = clients::session_index(member.subscriber)
                     .filter(|index| except.is_none_or(|except| except.index != *index))
                     .and_then(|index| clients.at(index));
                 slot.is_some_and(|(_, slot)| {
-                    slot.connection.is_some() == connected
-                        && slot.permissions.may_receive(message.topic.name())
-                        && slot.session.has_room(message, member.qos, member.identifier, *now)
+                    if slot.connection.is_some() != connected
+                        || !slot.permissions.may_receive(message.topic.name())
+                    {
+                        return false;
+                    }
+                    let has_room =
+                        slot.session.has_room(message, member.qos, member.identifier, *now);
+                    // What had expired before another message does not hold it up any more.
+                    outputs.announce(slot);
+                    has_room
                 })
             })
         };

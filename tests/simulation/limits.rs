@@ -2,7 +2,7 @@
 
 use mqtt_sansio::{
     Broker, BrokerConfig, BrokerEvent, BrokerOutput, ClientFault, CloseReason, ConnectionId,
-    Instant, Message, Permissions, TopicFilter,
+    Instant, Message, Permissions, TopicFilter, Version,
 };
 
 use crate::log::{hex, words};
@@ -71,7 +71,7 @@ impl Bench {
         let connection = self.connection.unwrap();
         self.broker.poll_transmit(NOW, connection, &mut out, max);
         let sent = out.concat();
-        assert_eq!(hex(&sent), hex(expected), "sent{}", words(&sent));
+        assert_eq!(hex(&sent), hex(expected), "sent{}", words(&sent, Version::V3_1_1));
     }
 
     /// Connects, persistently, with a will.

@@ -55,13 +55,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The packets that bytes hold, in hex and in words.
-pub(crate) fn words(bytes: &[u8]) -> String {
+/// The packets that bytes of that version hold, in hex and in words.
+pub(crate) fn words(bytes: &[u8], version: Version) -> String {
     let mut text = String::new();
     let mut rest = bytes;
     while let Ok(Some((frame, after))) = Frame::parse(rest, MAXIMUM_PACKET_SIZE) {
-        let shown = hex(&frame.as_bytes()[..frame.as_bytes().len().min(48)]);
-        let _ = match Packet::decode(frame, Version::V3_1_1) {
+        let shown = hex(&frame.as_bytes()[..frame.as_bytes().len().min(64)]);
+        let _ = match Packet::decode(frame, version) {
             Ok(packet) => write!(text, "\n    {shown} {packet}"),
             Err(error) => write!(text, "\n    {shown} {error}"),
         };

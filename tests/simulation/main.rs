@@ -1,4 +1,5 @@
-//! One broker, many clients, links that fail in every way, and a model that says what must come of it.
+//! One broker, many clients of all versions, links that fail in every way, and a model
+//! that says what must come of it.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,7 +9,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod clock;
+mod groups;
+mod heal;
+mod kinds;
+mod last;
 mod limits;
+mod lives;
 mod log;
 mod model;
 mod node;
@@ -17,9 +24,15 @@ mod plan;
 mod planted;
 mod random;
 mod raw;
+mod raw5;
+mod receive;
 mod replay;
 mod rig;
 mod rng;
+mod route;
+mod said;
 mod seeds;
+mod subscribe;
+mod watch;
 mod wire;
 mod world;

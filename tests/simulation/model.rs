@@ -1,16 +1,17 @@
-//! The broker once more, written the plainest way: who gets what, and what the program is told.
+//! The broker once more, written the plainest way: what it has to remember.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use mqtt_sansio::{
-    BrokerConfig, BrokerEvent, CloseReason, ConnectionId, Instant, Message, QoS, ReasonCode,
-    Version,
+    BrokerConfig, BrokerEvent, CloseReason, ConnectionId, Instant, Message, QoS, Version,
 };
 
+use crate::groups::Groups;
 use crate::log::Kinds;
-use crate::wire::{connack, matches};
+use crate::wire::{FORMAT, Prop};
 
 /// Level by level: the order in which retained messages are walked.
 pub(crate) type Levels = Vec<Vec<u8>>;
@@ -26,21 +27,32 @@ pub(crate) struct Model {
     pub(crate) connections: BTreeMap<ConnectionId, State>,
     /// What the program has subscribed to.
     pub(crate) program: BTreeSet<String>,
+    pub(crate) groups: Groups,
     /// By topic, and which one in the order of all that were ever retained.
-    pub(crate) retained: BTreeMap<Levels, (Arc<Message>, u64)>,
+    pub(crate) retained: BTreeMap<Levels, (Arc<Held>, u64)>,
     /// What the program is to be told, in this order.
     pub(crate) told: VecDeque<Told>,
     pub(crate) counts: Counts,
-    /// How often a client's message was routed or turned down, by payload.
-    pub(crate) handled: BTreeMap<Bytes, u32>,
     pub(crate) seen: Kinds,
     pub(crate) numbers: Numbers,
+    pub(crate) ledger: Owed,
+}
+
+/// What must come of it all, apart from what sessions hold.
+#[derive(Default)]
+pub(crate) struct Owed {
+    /// How often a client's message was routed or turned down, by payload.
+    pub(crate) handled: BTreeMap<Bytes, u32>,
+    /// How many copies at QoS 2 were queued for a client, all its sessions taken together.
+    pub(crate) copies: BTreeMap<(String, Bytes), u32>,
+    /// What the program was told of the end of a connection.
+    pub(crate) ends: BTreeMap<ConnectionId, String>,
 }
 
 /// Of what was given out.
 #[derive(Default)]
 pub(crate) struct Numbers {
-    assigned: u64,
+    pub(crate) assigned: u64,
     pub(crate) retained: u64,
 }
 
@@ -59,6 +71,46 @@ pub(crate) struct Counts {
     pub(crate) again: u64,
 }
 
+/// A message that the server has taken over.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) message: Message,
+    pub(crate) at: Instant,
+    /// The client identifier of who has published it.
+    pub(crate) publisher: Option<String>,
+    /// Whether its PUBREC has said already that nothing is to be said against it.
+    pub(crate) is_checked: bool,
+    /// What the limits in bytes count of it.
+    pub(crate) size: usize,
+    pub(crate) expires: Option<Instant>,
+}
+
+impl Held {
+    pub(crate) fn new(message: Message, at: Instant, publisher: Option<&str>) -> Held {
+        let props = crate::wire::message_props(&message.properties);
+        let props: usize = props.iter().map(|(_, value)| 1 + value.len()).sum();
+        let size = message.topic.name().as_bytes().len() + message.payload.len() + props;
+        let seconds = message.properties.message_expiry_interval();
+        let expires = seconds.map(|seconds| at + Duration::from_secs(seconds.into()));
+        let publisher = publisher.map(str::to_owned);
+        Held { message, at, publisher, is_checked: false, size, expires }
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        self.message.topic.name().as_str()
+    }
+
+    pub(crate) fn is_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+
+    /// Seconds, of which the last may have begun.
+    pub(crate) fn seconds_left(&self, now: Instant) -> Option<u32> {
+        let left = self.expires? - now;
+        Some(left.as_millis().div_ceil(1000) as u32)
+    }
+}
+
 #[derive(Debug, PartialEq)]
 pub(crate) enum Told {
     Connect(ConnectionId, String),
@@ -67,21 +119,51 @@ pub(crate) enum Told {
     Connected(ConnectionId, String, bool),
     Disconnected(ConnectionId, Option<String>, Why),
     Expired(String),
-    Message(Arc<Message>),
+    Message(Message),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Why {
-    Fault,
+    /// A fault of the client's, by its reason code.
+    Fault(u8),
     Reason(CloseReason),
 }
 
 /// A connection.
 pub(crate) enum State {
-    Handshake { buffer: Vec<u8>, hello: Option<Hello>, deadline: Instant },
+    Handshake { buffer: Vec<u8>, hello: Option<Box<Hello>>, deadline: Instant },
     Session(String),
-    Closing { farewell: Vec<u8>, deadline: Instant },
+    Closing { farewell: VecDeque<Answer>, version: Version, deadline: Instant },
     Closed,
+}
+
+/// Why a connection ends, in words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Words {
+    No,
+    /// Those that the program is told.
+    AsTold,
+    These(&'static str),
+}
+
+/// A packet that is not PUBLISH.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) bytes: Vec<u8>,
+    /// The Reason String that may be in it beside.
+    pub(crate) words: Words,
+    /// Whether it ends an exchange that counts for the server's Receive Maximum.
+    pub(crate) closes: bool,
+}
+
+impl Answer {
+    pub(crate) fn exact(bytes: Vec<u8>) -> Answer {
+        Answer { bytes, words: Words::No, closes: false }
+    }
+
+    pub(crate) fn explained(bytes: Vec<u8>) -> Answer {
+        Answer { bytes, words: Words::AsTold, closes: false }
+    }
 }
 
 /// A CONNECT.
@@ -91,24 +173,80 @@ pub(crate) struct Hello {
     pub(crate) clean: bool,
     pub(crate) keep_alive: u16,
     pub(crate) client_id: String,
-    pub(crate) will: Option<Arc<Message>>,
+    pub(crate) will: Option<Will>,
+    /// Session Expiry Interval in seconds; before 5.0 one of the two.
+    pub(crate) expiry: u32,
+    /// The same as CONNECT had it.
+    pub(crate) asked: u32,
+    /// The longest that DISCONNECT may ask for.
+    pub(crate) longest: u32,
+    pub(crate) receive_maximum: u16,
+    pub(crate) maximum_packet_size: usize,
+    pub(crate) alias_maximum: u16,
+    pub(crate) problem_information: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Will {
+    pub(crate) message: Message,
+    /// In seconds.
+    pub(crate) delay: u32,
+}
+
+/// Whether the payload is UTF-8 text where it is said to be.
+pub(crate) fn has_valid_format(message: &Message) -> bool {
+    let props = crate::wire::message_props(&message.properties);
+    let is_text = props.contains(&(FORMAT, vec![1]));
+    !is_text || std::str::from_utf8(&message.payload).is_ok()
+}
+
+/// The filter of a subscription, and of a shared one its group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) share: Option<String>,
+    pub(crate) filter: String,
+}
+
+impl Key {
+    pub(crate) fn new(filter: &str, version: Version) -> Key {
+        let share = filter.strip_prefix("$share/").filter(|_| version == Version::V5_0);
+        match share.and_then(|rest| rest.split_once('/')) {
+            Some((name, filter)) => Key { share: Some(name.to_owned()), filter: filter.to_owned() },
+            None => Key { share: None, filter: filter.to_owned() },
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) qos: QoS,
+    pub(crate) no_local: bool,
+    pub(crate) retain_as_published: bool,
+    pub(crate) identifier: Option<u32>,
 }
 
 #[derive(Default)]
 pub(crate) struct Session {
     pub(crate) link: Option<Link>,
-    /// Whether the client identifier is one that the broker made up.
+    /// Whether the client identifier is one that the broker made up and the client does not know.
     pub(crate) assigned: bool,
     /// Whether topics below `deny` are kept from the client.
     pub(crate) denied: bool,
-    pub(crate) subscriptions: BTreeMap<String, QoS>,
+    pub(crate) subscriptions: BTreeMap<Key, Options>,
     pub(crate) queue: VecDeque<Entry>,
     pub(crate) inflight: Vec<Flight>,
-    pub(crate) unreleased: BTreeMap<u16, Arc<Message>>,
+    pub(crate) unreleased: BTreeMap<u16, Arc<Held>>,
+    /// When it ends, if the client stays away.
     pub(crate) expires: Option<Instant>,
+    /// A will that waits, and until when.
+    pub(crate) will: Option<(Will, Instant)>,
+    /// When the queue is next looked through for expired messages, if room is needed.
+    pub(crate) next_look: Option<Instant>,
+    /// How many expired messages made room since the last pull.
+    pub(crate) uncounted: u64,
     /// Whether the client knows that it is not the session of before: a CONNACK can get lost.
     pub(crate) is_known: bool,
-    /// What the client must have received while the session lasts, but for what is retained.
+    /// What the client must have received while the session lasts, but for what comes with RETAIN.
     pub(crate) owed: Vec<(Bytes, QoS)>,
 }
 
@@ -118,23 +256,52 @@ pub(crate) struct Link {
     pub(crate) hello: Hello,
     pub(crate) buffer: Vec<u8>,
     /// Answers that were not pulled.
-    pub(crate) control: VecDeque<Vec<u8>>,
+    pub(crate) control: VecDeque<Answer>,
     /// Packet identifiers of what is to be sent again.
     pub(crate) resend: VecDeque<u16>,
     pub(crate) last_received: Instant,
+    /// When the keep alive is looked at next.
+    pub(crate) timer: Option<Instant>,
+    /// What the client's aliases stand for, and the server's.
+    pub(crate) aliases: BTreeMap<u16, String>,
+    pub(crate) own_aliases: BTreeMap<u16, Vec<u8>>,
+    /// How many QoS 1 and 2 messages of the client's are open, by section 4.9.
+    pub(crate) open: usize,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
-    Message(Arc<Message>, QoS),
+    Message(Copy),
     Retained(Cursor),
+}
+
+/// The RETAIN flag.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Retain {
+    No,
+    /// As it was published: to clients of 5.0.
+    AsPublished,
+    /// For a new subscription.
+    New,
+}
+
+/// A message on its way to one client.
+#[derive(Clone, Debug)]
+pub(crate) struct Copy {
+    pub(crate) held: Arc<Held>,
+    pub(crate) qos: QoS,
+    pub(crate) retain: Retain,
+    /// Of the subscriptions that it comes for.
+    pub(crate) identifiers: Vec<u32>,
+    /// The group that it is for, and which of that name.
+    pub(crate) group: Option<(Key, u32)>,
 }
 
 /// The retained messages of a new subscription that were not sent yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     pub(crate) filter: String,
-    pub(crate) qos: QoS,
+    pub(crate) options: Options,
     pub(crate) after: Option<Levels>,
     /// The last one that was retained when the subscription was made: later ones may wait as what it brings.
     pub(crate) last: u64,
@@ -144,16 +311,29 @@ pub(crate) struct Cursor {
 #[derive(Clone)]
 pub(crate) struct Flight {
     pub(crate) id: u16,
-    pub(crate) message: Arc<Message>,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
+    pub(crate) copy: Copy,
     pub(crate) released: bool,
 }
 
 impl Link {
+    pub(crate) fn version(&self) -> Version {
+        self.hello.version
+    }
+
+    pub(crate) fn is_5(&self) -> bool {
+        self.hello.version == Version::V5_0
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let millis = u64::from(self.hello.keep_alive) * 1500;
-        (millis > 0).then(|| self.last_received + std::time::Duration::from_millis(millis))
+        (millis > 0).then(|| self.last_received + Duration::from_millis(millis))
+    }
+
+    /// A Reason String, if the client wants such and it fits.
+    pub(crate) fn explained(&self, text: &str, packet: impl Fn(&[Prop]) -> Vec<u8>) -> Vec<u8> {
+        let with = packet(&[(crate::wire::REASON, crate::wire::string(text))]);
+        let fits = with.len() <= self.hello.maximum_packet_size;
+        if fits && self.hello.problem_information { with } else { packet(&[]) }
     }
 }
 
@@ -165,12 +345,13 @@ impl Model {
             sessions: BTreeMap::new(),
             connections: BTreeMap::new(),
             program: BTreeSet::new(),
+            groups: Groups::default(),
             retained: BTreeMap::new(),
             told: VecDeque::new(),
             counts: Counts::default(),
-            handled: BTreeMap::new(),
             seen: Kinds::default(),
             numbers: Numbers::default(),
+            ledger: Owed::default(),
         }
     }
 
@@ -187,241 +368,24 @@ impl Model {
         assert!(self.connections.insert(connection, state).is_none(), "{connection} twice");
     }
 
-    /// The CONNECT that awaits its answer on this connection, and what came after it.
-    fn take_hello(&mut self, connection: ConnectionId) -> Option<(Hello, Vec<u8>)> {
-        match self.connections.get_mut(&connection)? {
-            State::Handshake { buffer, hello, .. } => {
-                hello.take().map(|hello| (hello, std::mem::take(buffer)))
+    /// The version that is spoken on a connection, as far as it is known.
+    pub(crate) fn version(&self, connection: ConnectionId) -> Version {
+        match self.connections.get(&connection) {
+            Some(State::Handshake { hello: Some(hello), .. }) => hello.version,
+            Some(State::Session(client_id)) => {
+                let link = self.sessions.get(client_id).and_then(|session| session.link.as_ref());
+                link.map_or(Version::V3_1_1, Link::version)
             }
-            _ => None,
+            Some(State::Closing { version, .. }) => *version,
+            _ => Version::V3_1_1,
         }
     }
 
-    pub(crate) fn accept(&mut self, connection: ConnectionId, denied: bool) {
-        let Some((mut hello, early)) = self.take_hello(connection) else {
-            return;
+    pub(crate) fn session_of(&mut self, connection: ConnectionId) -> &mut Session {
+        let Some(State::Session(client_id)) = self.connections.get(&connection) else {
+            panic!("{connection} has no session");
         };
-        let old = self.sessions.get(&hello.client_id);
-        if old.is_some_and(|session| session.assigned) {
-            self.seen.add("client identifier that was made up for another");
-            let why = Why::Reason(CloseReason::Refused(ReasonCode::ClientIdentifierNotValid));
-            return self.farewell(connection, why, connack(hello.version, false, 2));
-        }
-        let old = old.and_then(|session| session.link.as_ref());
-        if let Some(old) = old.map(|link| link.connection) {
-            self.seen.add("takeover");
-            self.close(old, Why::Reason(CloseReason::TakenOver));
-        }
-        if hello.clean && self.sessions.remove(&hello.client_id).is_some() {
-            self.seen.add("session ended by a clean start");
-        }
-        let present = self.sessions.contains_key(&hello.client_id);
-        if !present && self.sessions.len() >= self.config.max_sessions {
-            self.seen.add("too many sessions");
-            let answer = connack(hello.version, false, 3);
-            return self.farewell(connection, Why::Reason(CloseReason::TooManySessions), answer);
-        }
-        let assigned = hello.client_id.is_empty();
-        while hello.client_id.is_empty() || assigned && self.sessions.contains_key(&hello.client_id)
-        {
-            self.numbers.assigned += 1;
-            hello.client_id = format!("auto-{}", self.numbers.assigned);
-        }
-        let client_id = hello.client_id.clone();
-        let session = self.sessions.entry(client_id.clone()).or_default();
-        let resend: VecDeque<_> = session.inflight.iter().map(|flight| flight.id).collect();
-        self.seen.add_if(present, "session resumed");
-        self.seen.add_if(!resend.is_empty(), "session resumed with messages in flight");
-        let flag = present && hello.version != Version::V3_1;
-        let control = VecDeque::from([connack(hello.version, flag, 0)]);
-        let last_received = self.now;
-        let buffer = Vec::new();
-        session.assigned = assigned;
-        if denied && !session.denied {
-            session.forget_denied();
-        }
-        session.denied = denied;
-        session.expires = None;
-        session.link = Some(Link { connection, hello, buffer, control, resend, last_received });
-        self.connections.insert(connection, State::Session(client_id.clone()));
-        self.counts.connected += 1;
-        self.told.push_back(Told::Connected(connection, client_id, present));
-        self.input(connection, &early);
-    }
-
-    pub(crate) fn refuse(&mut self, connection: ConnectionId, reason: CloseReason, code: u8) {
-        if let Some((hello, _)) = self.take_hello(connection) {
-            self.seen.add("refused");
-            let answer = connack(hello.version, false, code);
-            self.farewell(connection, Why::Reason(reason), answer);
-        }
-    }
-
-    /// The end of a connection without session: this CONNACK, if it is not empty, then the close.
-    pub(crate) fn farewell(&mut self, connection: ConnectionId, why: Why, answer: Vec<u8>) {
-        self.counts.refused += 1;
-        self.counts.faults += u64::from(why == Why::Fault);
-        self.told.push_back(Told::Disconnected(connection, None, why));
-        let deadline = self.now + self.config.close_timeout;
-        let state = match answer.is_empty() {
-            true => State::Closed,
-            false => State::Closing { farewell: answer, deadline },
-        };
-        self.connections.insert(connection, state);
-    }
-
-    /// The end of a connection, unless it has ended: its session goes on or ends, and then its will.
-    pub(crate) fn close(&mut self, connection: ConnectionId, why: Why) {
-        let state = self.connections.insert(connection, State::Closed);
-        let client_id = match state {
-            Some(State::Session(client_id)) => client_id,
-            Some(State::Handshake { .. }) => {
-                return self.told.push_back(Told::Disconnected(connection, None, why));
-            }
-            Some(State::Closing { .. } | State::Closed) => return,
-            None => {
-                self.connections.remove(&connection);
-                return;
-            }
-        };
-        // The real client breaks no rule.
-        let is_raw = client_id.starts_with('w') || client_id.starts_with("auto-");
-        assert!(is_raw || why != Why::Fault, "{client_id} is closed for a fault");
-        let session = self.sessions.get_mut(&client_id).unwrap();
-        let mut link = session.link.take().unwrap();
-        let farewell = link.control.drain(..).collect::<Vec<_>>().concat();
-        let link_is_full = farewell.len() > self.config.session.max_unsent_bytes;
-        let answered = match why {
-            Why::Fault => !link_is_full,
-            Why::Reason(why) => matches!(why, CloseReason::Disconnected | CloseReason::Requested),
-        };
-        if answered && !farewell.is_empty() {
-            let deadline = self.now + self.config.close_timeout;
-            self.connections.insert(connection, State::Closing { farewell, deadline });
-        }
-        let denied = session.denied;
-        self.counts.connected -= 1;
-        self.counts.faults += u64::from(why == Why::Fault);
-        self.told.push_back(Told::Disconnected(connection, Some(client_id.clone()), why));
-        if link.hello.clean {
-            self.sessions.remove(&client_id);
-        } else {
-            session.queue.retain(|entry| entry.qos() != QoS::AtMostOnce);
-            session.expires = self.config.session_expiry.map(|expiry| self.now + expiry);
-        }
-        let disconnected = why == Why::Reason(CloseReason::Disconnected);
-        match link.hello.will.filter(|_| !disconnected) {
-            Some(will) if self.may_publish(denied, &will) => {
-                self.seen.add("will");
-                self.route(&will);
-            }
-            Some(_) => self.counts.rejected += 1,
-            None => {}
-        }
-    }
-
-    pub(crate) fn closed(&mut self, connection: ConnectionId) {
-        self.close(connection, Why::Reason(CloseReason::TransportClosed));
-        self.connections.remove(&connection);
-    }
-
-    pub(crate) fn end_session(&mut self, client_id: &str) {
-        self.seen.add("session expired");
-        self.sessions.remove(client_id);
-        self.counts.expired += 1;
-        self.told.push_back(Told::Expired(client_id.to_owned()));
-    }
-
-    fn may_publish(&self, denied: bool, message: &Message) -> bool {
-        let topic = message.topic.name().as_str();
-        let reserved = self.config.sys_interval.is_some() && topic.starts_with("$SYS/");
-        let kept_away = denied && topic.split('/').next() == Some("deny");
-        let fits = topic.len() <= self.config.max_topic_length
-            && message.payload.len() <= self.config.max_payload_size;
-        !reserved && !kept_away && fits
-    }
-
-    /// A message of a client's.
-    pub(crate) fn publish_from(&mut self, client_id: &str, message: &Arc<Message>) {
-        *self.handled.entry(message.payload.clone()).or_default() += 1;
-        let denied = self.sessions[client_id].denied;
-        if self.may_publish(denied, message) {
-            self.route(message);
-        } else {
-            self.seen.add("publish rejected");
-            self.counts.rejected += 1;
-        }
-    }
-
-    pub(crate) fn route(&mut self, message: &Arc<Message>) {
-        let topic = message.topic.name().as_str();
-        if message.retain && self.config.retain_available {
-            self.retain(message, levels(topic));
-        }
-        if self.program.iter().any(|filter| matches(filter, topic)) {
-            self.told.push_back(Told::Message(Arc::clone(message)));
-        }
-        for session in self.sessions.values_mut() {
-            let found = session.subscriptions.iter().filter(|(filter, _)| matches(filter, topic));
-            let qos: Vec<_> = found.map(|(_, qos)| *qos).collect();
-            let Some(granted) = qos.iter().copied().max() else {
-                continue;
-            };
-            if session.denied && topic.split('/').next() == Some("deny") {
-                continue;
-            }
-            self.seen.add_if(qos.len() > 1, "overlapping subscriptions");
-            self.seen.add_if(granted < message.qos, "QoS lowered");
-            let qos = message.qos.min(granted);
-            if session.link.is_none() && qos == QoS::AtMostOnce {
-                continue;
-            }
-            if !session.has_room(message, qos, &self.config) {
-                self.seen.add("queue full");
-                self.counts.dropped += 1;
-                continue;
-            }
-            self.seen.add_if(session.link.is_none(), "queued for a client that is away");
-            session.queue.push_back(Entry::Message(Arc::clone(message), qos));
-            if qos != QoS::AtMostOnce {
-                session.owed.push((message.payload.clone(), qos));
-            }
-        }
-    }
-
-    fn retain(&mut self, message: &Arc<Message>, key: Levels) {
-        self.retained.remove(&key);
-        if message.payload.is_empty() {
-            return self.seen.add("retained message cleared");
-        }
-        self.numbers.retained += 1;
-        let bytes: usize = self.retained.values().map(|(message, _)| size(message)).sum();
-        if self.retained.len() >= self.config.router.max_retained_messages
-            || bytes + size(message) > self.config.router.max_retained_bytes
-        {
-            self.seen.add("retain rejected");
-            self.counts.not_retained += 1;
-        } else {
-            self.retained.insert(key, (Arc::clone(message), self.numbers.retained));
-        }
-    }
-
-    /// The next retained message of a subscription.
-    pub(crate) fn next_retained(
-        &self,
-        cursor: &Cursor,
-        denied: bool,
-        queue: &VecDeque<Entry>,
-    ) -> Option<Arc<Message>> {
-        let Cursor { filter, after, last, .. } = cursor;
-        let waits = |message: &Arc<Message>| queue.iter().any(|entry| entry.is(message));
-        let found = self.retained.iter().find(|(key, (message, number))| {
-            (number <= last || !waits(message))
-                && after.as_ref().is_none_or(|after| *key > after)
-                && matches(filter, message.topic.name().as_str())
-                && !(denied && key[0] == b"deny")
-        });
-        found.map(|(_, (message, _))| Arc::clone(message))
+        self.sessions.get_mut(client_id).unwrap()
     }
 
     /// What the program was told is what it is to be told next.
@@ -441,72 +405,71 @@ impl Model {
             ) => c == *connection && *id == **client_id && present == *session_present,
             (
                 Some(Told::Disconnected(c, id, why)),
-                BrokerEvent::Disconnected { connection, client_id, reason },
+                BrokerEvent::Disconnected { connection, client_id, reason, .. },
             ) => {
-                let fault = matches!(reason, CloseReason::ClientFault(_));
-                let fits = if why == Why::Fault { fault } else { why == Why::Reason(*reason) };
-                fits && c == *connection && id.as_deref() == client_id.as_deref()
+                self.ledger.ends.insert(c, reason.to_string());
+                why.is(*reason) && c == *connection && id.as_deref() == client_id.as_deref()
             }
             (Some(Told::Expired(id)), BrokerEvent::SessionExpired { client_id }) => {
                 *id == **client_id
             }
-            (Some(Told::Message(wanted)), BrokerEvent::Message(message)) => wanted == *message,
+            (Some(Told::Message(wanted)), BrokerEvent::Message(message)) => wanted == **message,
             (told, _) => panic!("the program was told\n  {event:?}\nand not\n  {told:?}"),
         };
         assert!(fits, "the program was told otherwise: {event:?}, then {:?}", self.told);
     }
 }
 
-impl Session {
-    /// What waits under topics that may not be received any more is dropped.
-    fn forget_denied(&mut self) {
-        let is_denied = |entry: &Entry| match entry {
-            Entry::Message(message, _) => message.topic.name().as_str().starts_with("deny/"),
-            Entry::Retained(_) => false,
-        };
-        let owed = &mut self.owed;
-        self.queue.retain(|entry| {
-            let Entry::Message(message, _) = entry else {
-                return true;
-            };
-            let kept = !is_denied(entry);
-            if !kept {
-                owed.retain(|(payload, _)| *payload != message.payload);
+impl Why {
+    fn is(self, reason: CloseReason) -> bool {
+        match (self, reason) {
+            (Why::Fault(code), CloseReason::ClientFault(fault)) => {
+                let same = fault.reason_code() as u8 == code;
+                assert!(same, "{fault}: {:?} and not {code:#04x}", fault.reason_code());
+                true
             }
-            kept
-        });
+            (Why::Reason(expected), reason) => expected == reason,
+            _ => false,
+        }
+    }
+}
+
+impl Session {
+    pub(crate) fn answer(&mut self, packet: Vec<u8>) {
+        self.link.as_mut().unwrap().control.push_back(Answer::exact(packet));
     }
 
-    /// Messages at QoS 1 and 2 share the limit among themselves; one at QoS 0 with all.
-    fn has_room(&self, message: &Arc<Message>, qos: QoS, config: &BrokerConfig) -> bool {
-        let waiting = self.queue.iter().filter_map(|entry| match entry {
-            Entry::Message(message, q) => {
-                (qos == QoS::AtMostOnce || *q != QoS::AtMostOnce).then(|| size(message))
-            }
-            Entry::Retained(_) => None,
-        });
-        let sizes: Vec<_> = waiting.collect();
-        sizes.is_empty()
-            || sizes.len() < config.session.max_queued_messages
-                && sizes.iter().sum::<usize>() + size(message) <= config.session.max_queued_bytes
+    /// An answer that ends an exchange of the client's.
+    pub(crate) fn answer_last(&mut self, packet: Vec<u8>) {
+        let answer = Answer { closes: true, ..Answer::exact(packet) };
+        self.link.as_mut().unwrap().control.push_back(answer);
+    }
+}
+
+impl Copy {
+    /// What the limits in bytes count.
+    pub(crate) fn size(&self) -> usize {
+        self.held.size + 4 * self.identifiers.len()
     }
 }
 
 impl Entry {
     /// Whether it is this very message.
-    fn is(&self, message: &Arc<Message>) -> bool {
-        matches!(self, Entry::Message(waiting, _) if Arc::ptr_eq(waiting, message))
+    pub(crate) fn is(&self, held: &Arc<Held>) -> bool {
+        matches!(self, Entry::Message(waiting) if Arc::ptr_eq(&waiting.held, held))
+    }
+
+    pub(crate) fn expires(&self) -> Option<Instant> {
+        match self {
+            Entry::Message(copy) => copy.held.expires,
+            Entry::Retained(_) => None,
+        }
     }
 
     pub(crate) fn qos(&self) -> QoS {
         match self {
-            Entry::Message(_, qos) => *qos,
-            Entry::Retained(cursor) => cursor.qos,
+            Entry::Message(copy) => copy.qos,
+            Entry::Retained(cursor) => cursor.options.qos,
         }
     }
-}
-
-/// What the limits in bytes count.
-pub(crate) fn size(message: &Arc<Message>) -> usize {
-    message.topic.name().as_bytes().len() + message.payload.len()
 }

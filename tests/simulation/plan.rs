@@ -8,10 +8,24 @@ use crate::node::Habits;
 use crate::rig::FOR_EVER;
 use crate::rng::Rng;
 
-pub(crate) const TOPICS: [&str; 10] =
-    ["a", "a/b", "a/b/c", "a/c/c", "b", "b/b", "/a", "$x/a", "deny/a", "a/b"];
+pub(crate) const TOPICS: [&str; 13] = [
+    "a", "a/b", "a/b/c", "a/c/c", "b", "b/b", "/a", "$x/a", "deny/a", "a/b", "$q/a", "$q/b",
+    "long/er",
+];
 
-pub(crate) const FILTERS: [&str; 20] = [
+/// Those of 5.0 alone: of `$q/#` there is one group, and nobody gets it otherwise.
+pub(crate) const SHARED: [&str; 8] = [
+    "$share/g/$q/#",
+    "$share/g/$q/#",
+    "$share/g/$q/#",
+    "$share/g/a/#",
+    "$share/h/a/#",
+    "$share/h/#",
+    "$share/g/deny/a",
+    "$share/g/+/b",
+];
+
+pub(crate) const FILTERS: [&str; 22] = [
     "a",
     "a/b",
     "a/b/c",
@@ -31,6 +45,8 @@ pub(crate) const FILTERS: [&str; 20] = [
     "a/+/c",
     "+/b/#",
     "#",
+    "long/+",
+    "will",
     "$SYS/broker/clients/+",
 ];
 
@@ -54,7 +70,7 @@ impl Plan {
             // The last may be two.
             tighten(&mut config, rng, count + 1 + raws);
         }
-        let max_qos = config.session.max_qos as usize;
+        let max_qos = config.session.features.maximum_qos as usize;
         let mut habits = Vec::new();
         while habits.len() < count {
             add(&mut habits, rng, max_qos);
@@ -75,6 +91,10 @@ fn generous(rng: &mut Rng) -> BrokerConfig {
     config.session.handshake.max_connect_size = 500;
     let expiry = [Some(Duration::from_secs(60)), Some(FOR_EVER), None];
     config.session_expiry = rng.pick(&expiry);
+    config.session.features.topic_alias_maximum = rng.pick(&[0, 1, 10]);
+    if rng.one_in(4) {
+        config.session.features.validate_payload_format = true;
+    }
     config.sys_interval = rng.one_in(5).then_some(Duration::from_secs(10));
     config
 }
@@ -82,14 +102,19 @@ fn generous(rng: &mut Rng) -> BrokerConfig {
 fn tighten(config: &mut BrokerConfig, rng: &mut Rng, clients: usize) {
     config.session.max_queued_messages = rng.pick(&[1, 3, 8]);
     config.session.max_queued_bytes = rng.pick(&[20, 200, 100_000]);
-    config.session.max_qos = rng.pick(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce]);
+    let features = &mut config.session.features;
+    features.maximum_qos = rng.pick(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce]);
+    features.retain_available = !rng.one_in(4);
+    features.wildcard_subscription_available = !rng.one_in(4);
+    features.subscription_identifier_available = !rng.one_in(4);
+    features.shared_subscription_available = !rng.one_in(4);
     config.max_connections = rng.pick(&[clients, clients + 3]);
     config.max_pending_connections = rng.pick(&[2, 100]);
     config.max_sessions = rng.pick(&[clients - 1, 1000]);
     config.max_payload_size = rng.pick(&[900, 100_000]);
     config.max_topic_length = rng.pick(&[4, 65_535]);
-    config.retain_available = !rng.one_in(4);
     config.router.max_subscriptions = rng.pick(&[2, 100]);
+    config.router.max_shared_subscriptions = rng.pick(&[1, 100]);
     config.router.max_retained_messages = rng.pick(&[2, 100]);
     config.router.max_retained_bytes = rng.pick(&[50, 100_000]);
     if config.sys_interval.is_some() {
@@ -102,13 +127,16 @@ fn tighten(config: &mut BrokerConfig, rng: &mut Rng, clients: usize) {
 fn add(habits: &mut Vec<Habits>, rng: &mut Rng, max_qos: usize) {
     let number = habits.len();
     let mut one = Habits {
+        name: format!("n{number}"),
         client_id: format!("n{number}"),
-        version: Version::V3_1_1,
+        version: if rng.one_in(2) { Version::V5_0 } else { Version::V3_1_1 },
         keep_alive: rng.pick(&[0, 0, 5, 20]),
         max_qos,
         manual: rng.one_in(5),
         is_strict: true,
         always_clean: rng.one_in(6),
+        switches: rng.one_in(5),
+        topic_aliases: rng.pick(&[0, 1, 5]),
     };
     match rng.below(8) {
         // 3.1 cannot tell a client that its session is gone.
@@ -116,17 +144,29 @@ fn add(habits: &mut Vec<Habits>, rng: &mut Rng, max_qos: usize) {
             one.client_id = format!("x{number}");
             one.version = Version::V3_1;
             one.is_strict = false;
+            one.switches = false;
         }
         // Two that live at once cannot share what QoS 2 has to remember.
         1 => {
             one.client_id = format!("r{number}");
             one.max_qos = max_qos.min(1);
             one.is_strict = false;
-            habits.push(one.clone());
+            one.name.clone_from(&one.client_id);
+            // In 5.0 a client does not go on with a session that is none of its own.
+            one.always_clean |= one.version == Version::V5_0;
+            one.switches = false;
+            let mut rival = one.clone();
+            if rng.one_in(3) {
+                rival.version = Version::V3_1_1;
+            }
+            habits.push(rival);
         }
         2 if one.always_clean => one.client_id.clear(),
         _ => {}
     }
     one.is_strict &= !one.client_id.is_empty();
+    if !one.client_id.is_empty() {
+        one.name.clone_from(&one.client_id);
+    }
     habits.push(one);
 }

@@ -1,6 +1,43 @@
 //! Bugs that were planted in a copy of the tree, one at a time: the file, the bug, the first seed that finds
 //! it and the step, the assertion that fails.
 //!
+//! Of 5.0:
+//!
+//! - `session/transmit.rs`: the client's Receive Maximum not kept to; 2.100: "nothing was to be sent but …"
+//! - `session/transmit.rs`: a message in flight sent again above the Maximum Packet Size; 210.48: "sent … and not …"
+//! - `session/transmit.rs`: a message above the Maximum Packet Size sent; 1.136: "nothing was to be sent but …"
+//! - `session/transmit.rs`: Message Expiry Interval sent as it came; 6.70: "sent … and not …"
+//! - `session/transmit.rs`: an expired message sent; 2.68: "sent … and not …"
+//! - `session/queue.rs`: RETAIN as it was published to 3.1.1; 28.70: "in a version without properties: sent …"
+//! - `session/queue.rs`: RETAIN as it was published to nobody; 1.116: "sent … and not …"
+//! - `broker/route.rs`: No Local forgotten for retained messages; 6.34: "sent … and not …"
+//! - `broker/route.rs`: No Local forgotten; 1.55: "sent … and not …"
+//! - `broker/route.rs`: only one of several subscription identifiers; 13.99: "sent … and not …"
+//! - `session/queue.rs`: retained messages without the subscription identifier; 2.65: "sent … and not …"
+//! - `broker/receive.rs`: retained messages for a subscription that is not new; 3.96: "nothing was to be sent but …"
+//! - `broker/wills.rs`: will delay not kept; 2.82: "the program was told … and not …"
+//! - `broker/accepting.rs`: a delayed will not cancelled by a new connection; 10.108: the broker: "… is not away"
+//! - `broker/ending.rs`: a delayed will lost with its session; 2.49: "the program was told … and not …"
+//! - `session/receive.rs`: Session Expiry Interval of DISCONNECT ignored; 11.63: "groups of shared subscriptions"
+//! - `broker/ending.rs`: a session of 5.0 kept longer than the configuration says; 2.87: "the broker waits until …"
+//! - `session/deliver.rs`: a QoS 2 message that was sent handed on to another member; 93.166: "messages dropped"
+//! - `session/deliver.rs`: a QoS 1 message handed on and kept; 34.104: "in a version without properties: sent …"
+//! - `broker/shared.rs`: what waits for a member that leaves not handed on; 34.104: "in a version without properties: sent …"
+//! - `broker/shared.rs`: a group's message given to a member that is away where one is connected; 30.87: "a pull of … left this"
+//! - `session/answer.rs`: a QoS 2 message refused by PUBREC kept; 2195.103: "sent … and not …"
+//! - `delivery/alias.rs`: an alias that is given another topic keeps the first; 865.80: "sent … and not …"
+//! - `session/link.rs`: more aliases than the client takes; 4.109: "topic alias … above the maximum"
+//! - `session/link.rs`: one message more than the server's Receive Maximum; 67.28: "sent … and not …"
+//! - `broker/receive.rs`: UNSUBACK says success where there was no subscription; 0.91: "sent … and not …"
+//! - `broker/route.rs`: PUBACK does not say that nobody subscribes; 0.30: "sent … and not …"
+//! - `session/explain.rs`: a Reason String to a client that wants none; 6.103: "sent … and not …"
+//! - `session/error.rs`: no DISCONNECT to a connection that is taken over; 1.89: "closed too soon"
+//! - `message_properties.rs`: user properties in another order; 0.92: "the program was told otherwise"
+//! - `broker/accepting.rs`: a session that should have ended resumed where the driver is late; 22.84: "the program was told … and not …"
+//! - `broker/retained.rs`: a retained message kept after its time; 4.42: "messages retained"
+//!
+//! Before 5.0 came, in the worlds of that time, which their seeds give no more:
+//!
 //! - `session/transmit.rs`: QoS 1 sent again without DUP; 1.100: "sent … and not …"
 //! - `session/transmit.rs`: PUBREL not sent again; 3.51: "a pull left …"
 //! - `session/transmit.rs`: one message over the window; 0.70: "nothing was to be sent but …"

@@ -1,10 +1,13 @@
 //! What happens, at random: one step after the other, and the end where everything heals.
 
-use mqtt_sansio::{ConnectionId, Message, QoS, ReasonCode};
+use mqtt_sansio::{
+    ConnectionId, Message, MessageProperties, PayloadFormat, Property, QoS, ReasonCode,
+    RetainHandling, Subscription, TopicFilter, TopicName, UserProperty, Version,
+};
 
-use crate::node::message;
-use crate::plan::{FILTERS, TOPICS};
-use crate::raw::Raw;
+use crate::node::{Wishes, is_unique, message};
+use crate::plan::{FILTERS, SHARED, TOPICS};
+use crate::said::{Farewell, Welcome};
 use crate::world::World;
 
 const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
@@ -48,10 +51,10 @@ impl World {
             }
             30..40 => self.subscribe(index),
             40..44 => {
-                let filter = self.rng.pick(&FILTERS);
+                let filter = self.filter(index);
                 self.nodes[index].unsubscribe(now, filter);
             }
-            44..47 => self.nodes[index].client.disconnect(now),
+            44..47 => self.disconnect(index),
             47..51 => {
                 if let Some(connection) = self.any_wire() {
                     self.cut(connection);
@@ -69,12 +72,21 @@ impl World {
             77..78 => {
                 if let Some(connection) = self.any_wire() {
                     self.saw("disconnected by the program");
-                    self.rig.disconnect(connection);
+                    if self.rng.one_in(2) {
+                        self.rig.disconnect(connection);
+                    } else {
+                        self.rig.disconnect_with(connection, Farewell::random(&mut self.rng));
+                    }
                 }
             }
             78 if self.rng.one_in(4) => {
                 self.saw("all disconnected by the program");
                 self.rig.shutdown();
+            }
+            83 if self.rng.one_in(3) => {
+                let client_id = self.nodes[index].habits.client_id.clone();
+                self.saw("session ended by the program, if there is one");
+                self.rig.end_session(&client_id);
             }
             79..81 => self.rig.now += self.rng.below(3000) as u64,
             82 => self.drive_badly(),
@@ -94,13 +106,13 @@ impl World {
             self.saw("answer that nobody awaits");
             self.rig.drain(usize::MAX);
             if !self.rig.waiting.contains(&connection) {
-                self.rig.accept(connection, false);
+                self.rig.accept(connection, false, Welcome::default());
                 self.rig.refuse(connection, ReasonCode::NotAuthorized, 5);
             }
         }
         if let Some(connection) = self.rig.gone {
             self.saw("calls for a connection that is gone");
-            self.rig.accept(connection, false);
+            self.rig.accept(connection, false, Welcome::default());
             self.rig.refuse(connection, ReasonCode::NotAuthorized, 5);
             self.rig.disconnect(connection);
             self.rig.input(connection, b"\x10\x0d\0\x04MQTT\x04\x02\0\x05\0\x01a");
@@ -114,12 +126,70 @@ impl World {
         self.rig.wires.keys().nth(index).copied()
     }
 
+    fn disconnect(&mut self, index: usize) {
+        let now = self.rig.time();
+        let reason = self.rng.pick(&[
+            ReasonCode::Success,
+            ReasonCode::Success,
+            ReasonCode::DisconnectWithWillMessage,
+            ReasonCode::UnspecifiedError,
+        ]);
+        let expiry = self.rng.one_in(3).then(|| self.rng.pick(&[0, 3, 30, 3000, u32::MAX]));
+        self.nodes[index].disconnect(now, reason, expiry);
+    }
+
+    fn filter(&mut self, index: usize) -> &'static str {
+        let is_5 = self.nodes[index].habits.version == Version::V5_0;
+        if is_5 && self.rng.one_in(3) { self.rng.pick(&SHARED) } else { self.rng.pick(&FILTERS) }
+    }
+
     fn message_of(&mut self, index: usize) -> Message {
+        let is_5 = self.nodes[index].habits.version == Version::V5_0;
         let habits = &self.nodes[index].habits;
         let qos = QOS[self.rng.below(habits.max_qos + 1)];
         let name = if habits.client_id.is_empty() { "x" } else { &habits.client_id };
         let name = name.to_owned();
-        self.message(&name, qos)
+        let mut message = self.message(&name, qos);
+        if is_5 {
+            self.dress(&mut message);
+        }
+        if self.nodes[index].habits.switches {
+            // What is in flight may be sent again with a version that cannot carry it.
+            self.ledger.carried.remove(&message.payload);
+        }
+        message
+    }
+
+    /// Gives a message what 5.0 lets it carry.
+    fn dress(&mut self, message: &mut Message) {
+        if self.rng.one_in(2) {
+            let seconds = self.rng.pick(&[0, 1, 2, 30, 100_000]);
+            let names = ["a", "b", "a"].map(|name| UserProperty { name, value: "v" });
+            let mut properties = vec![
+                Property::ContentType("text/plain"),
+                Property::ResponseTopic(TopicName::new("answers").unwrap()),
+                Property::CorrelationData(b"\0\x01"),
+                Property::MessageExpiryInterval(seconds),
+                Property::MessageExpiryInterval(seconds),
+                Property::PayloadFormatIndicator(PayloadFormat::Utf8),
+            ];
+            properties.extend(names.map(Property::UserProperty));
+            while properties.len() > 4 || !self.rng.one_in(3) && !properties.is_empty() {
+                let place = self.rng.below(properties.len());
+                properties.remove(place);
+            }
+            // Twice is once too often.
+            let expiry = |p: &Property<'_>| matches!(p, Property::MessageExpiryInterval(_));
+            if properties.iter().filter(|property| expiry(property)).count() > 1 {
+                let place = properties.iter().position(expiry).unwrap();
+                properties.remove(place);
+            }
+            message.properties = MessageProperties::new(&properties).unwrap();
+        }
+        if is_unique(&message.payload) {
+            let properties = message.properties.clone();
+            self.ledger.carried.insert(message.payload.clone(), properties);
+        }
     }
 
     fn message(&mut self, name: &str, qos: QoS) -> Message {
@@ -128,6 +198,7 @@ impl World {
         match self.rng.below(24) {
             0 => payload.resize(LARGE, b'.'),
             1 => payload.clear(),
+            2 => payload.push(0xFF),
             _ => {}
         }
         let retain = payload.is_empty() || self.rng.one_in(6);
@@ -136,30 +207,48 @@ impl World {
 
     fn subscribe(&mut self, index: usize) {
         let max_qos = self.nodes[index].habits.max_qos;
+        let is_5 = self.nodes[index].habits.version == Version::V5_0;
         let mut filters = Vec::new();
         for _ in 0..1 + self.rng.below(3) {
-            filters.push((self.rng.pick(&FILTERS), QOS[self.rng.below(max_qos + 1)]));
+            let filter = self.filter(index);
+            let qos = QOS[self.rng.below(max_qos + 1)];
+            let mut subscription = Subscription::new(TopicFilter::new(filter).unwrap(), qos);
+            if is_5 {
+                subscription.no_local = self.rng.one_in(4) && !filter.starts_with("$share/");
+                subscription.retain_as_published = self.rng.one_in(4);
+                subscription.retain_handling = self.rng.pick(&[
+                    RetainHandling::SendAtSubscribe,
+                    RetainHandling::SendAtNewSubscribe,
+                    RetainHandling::DoNotSend,
+                ]);
+            }
+            filters.push(subscription);
         }
-        self.nodes[index].subscribe(self.rig.time(), &filters);
+        let identifier = self.rng.one_in(2).then(|| self.rng.pick(&[1, 2, 200, 268_435_455]));
+        self.nodes[index].subscribe(self.rig.time(), &filters, identifier);
     }
 
     fn acknowledge(&mut self, index: usize) {
+        let is_5 = self.nodes[index].habits.version == Version::V5_0;
         for _ in 0..self.nodes[index].tokens.len().min(4) {
             let token = self.rng.below(self.nodes[index].tokens.len());
-            self.nodes[index].acknowledge(self.rig.time(), token);
+            let refuses = is_5 && self.rng.one_in(6);
+            let ledger = Some(&mut self.ledger).filter(|_| refuses);
+            self.nodes[index].acknowledge(self.rig.time(), token, ledger);
         }
     }
 
     fn program_publishes(&mut self) {
         self.saw("published by the program");
         let qos = self.rng.pick(&QOS);
-        let message = self.message("p", qos);
+        let mut message = self.message("p", qos);
+        self.dress(&mut message);
         self.rig.publish(message);
     }
 
     fn program_subscribes(&mut self) {
         let filter = self.rng.pick(&FILTERS);
-        if filter.starts_with("$SYS") {
+        if filter.starts_with("$SYS") || filter == "will" {
             return;
         }
         if self.rng.one_in(2) {
@@ -176,7 +265,7 @@ impl World {
         }
         let index = self.rng.below(self.raws.len());
         let Some(connection) = self.raws[index].link else {
-            let Some(connection) = self.rig.open(Some(self.nodes.len() + index)) else {
+            let Some(connection) = self.rig.open(Some(self.nodes.len() + index), false) else {
                 return;
             };
             let (kind, bytes) = self.raws[index].hello(&mut self.rng);
@@ -186,7 +275,7 @@ impl World {
             return;
         };
         for _ in 0..1 + self.rng.below(3) {
-            let (kind, bytes) = Raw::bytes(&mut self.rng);
+            let (kind, bytes) = self.raws[index].bytes(&mut self.rng);
             self.saw(kind);
             self.rig.wires.get_mut(&connection).unwrap().up.extend(bytes);
         }
@@ -207,19 +296,63 @@ impl World {
     }
 
     /// Whether there was room.
-    fn connect(&mut self, index: usize, clean: bool) -> bool {
-        let Some(connection) = self.rig.open(Some(index)) else {
+    pub(crate) fn connect(&mut self, index: usize, clean: bool) -> bool {
+        let Some(connection) = self.rig.open(Some(index), true) else {
             return false;
         };
         self.nodes[index].link = Some(connection);
+        self.adopt(index);
+        if self.nodes[index].habits.switches && self.rng.one_in(2) {
+            self.saw("client that comes with another version");
+            let version = &mut self.nodes[index].habits.version;
+            *version = match version {
+                Version::V5_0 => Version::V3_1_1,
+                _ => Version::V5_0,
+            };
+        }
+        let is_5 = self.nodes[index].habits.version == Version::V5_0;
+        let wishes = self.wishes();
         let mut will = None;
         if self.rng.one_in(3) {
             let qos = QOS[self.rng.below(self.nodes[index].habits.max_qos + 1)];
-            will = Some(self.message("will", qos));
+            let mut message = self.message("will", qos);
+            message.retain &= self.plan.config.session.features.retain_available;
+            if is_5 {
+                self.dress(&mut message);
+                if wishes.will_delay > 0 {
+                    message.topic = mqtt_sansio::Topic::new("will").unwrap();
+                    // It must be told from others.
+                    message.payload = format!("will:{}", self.serial).into();
+                }
+            }
+            will = Some(message);
         }
-        self.nodes[index].connect(self.rig.time(), clean, will.as_ref());
+        self.nodes[index].connect(self.rig.time(), clean, will.as_ref(), wishes);
         self.poll_node(index);
         true
+    }
+
+    /// A client without a name may come back with the one it was given.
+    fn adopt(&mut self, index: usize) {
+        let assigned = self.nodes[index].assigned.take();
+        if let Some(assigned) = assigned.filter(|_| self.rng.one_in(3)) {
+            self.saw("client identifier that was assigned");
+            let habits = &mut self.nodes[index].habits;
+            habits.client_id = assigned;
+            habits.always_clean = false;
+        }
+    }
+
+    fn wishes(&mut self) -> Wishes {
+        let rng = &mut self.rng;
+        Wishes {
+            expiry: rng.pick(&[0, 2, 10, 50, 100_000, 100_000, u32::MAX, u32::MAX]),
+            receive_maximum: rng.pick(&[None, Some(1), Some(2), Some(4)]),
+            maximum_packet_size: rng.pick(&[None, None, None, Some(700), Some(100)]),
+            alias_maximum: rng.pick(&[0, 1, 3]),
+            problem_information: !rng.one_in(4),
+            will_delay: rng.pick(&[0, 1, 5, 20, 100]),
+        }
     }
 
     fn answer_some(&mut self) {
@@ -231,7 +364,10 @@ impl World {
             match self.rng.below(24) {
                 0 => self.rig.refuse(connection, ReasonCode::NotAuthorized, 5),
                 1 => self.rig.refuse(connection, ReasonCode::ServerUnavailable, 3),
-                n => self.rig.accept(connection, n % 3 == 0),
+                n => {
+                    let said = Welcome::random(&mut self.rng);
+                    self.rig.accept(connection, n % 3 == 0, said);
+                }
             }
         }
     }
@@ -261,92 +397,5 @@ impl World {
         if if due { !self.rng.one_in(4) } else { self.rng.one_in(12) } {
             self.rig.timeout();
         }
-    }
-
-    /// Nothing fails any more: everybody comes back, and all that was held up goes through.
-    fn heal(&mut self) {
-        crate::log::say!("everything heals");
-        self.rig.is_backwards = false;
-        self.rig.drain(usize::MAX);
-        for connection in self.rig.wires.keys().copied().collect::<Vec<_>>() {
-            let owner = self.rig.wires[&connection].owner;
-            if owner.is_none_or(|owner| owner >= self.nodes.len()) {
-                self.driver_closes(connection);
-            }
-        }
-        for node in &mut self.nodes {
-            node.stalled_until = 0;
-        }
-        let mut attempts = vec![0; self.nodes.len()];
-        for _ in 0..2000 {
-            self.step += 1;
-            if !self.heal_step(&mut attempts) {
-                return self.rig.check();
-            }
-        }
-        panic!("there is no end");
-    }
-
-    /// Whether something happened.
-    fn heal_step(&mut self, attempts: &mut [u32]) -> bool {
-        let mut busy = false;
-        self.rig.drain(usize::MAX);
-        for (index, attempts) in attempts.iter_mut().enumerate() {
-            let node = &self.nodes[index];
-            let rival = index > 0
-                && !node.habits.client_id.is_empty()
-                && self.nodes[index - 1].habits.client_id == node.habits.client_id;
-            if node.link.is_none() && !rival && *attempts < 5 {
-                let opened = self.connect(index, false);
-                *attempts += u32::from(opened);
-                busy |= opened;
-            }
-            while !self.nodes[index].tokens.is_empty() {
-                busy = true;
-                self.nodes[index].acknowledge(self.rig.time(), 0);
-            }
-            self.poll_node(index);
-        }
-        for connection in self.rig.wires.keys().copied().collect::<Vec<_>>() {
-            busy |= self.heal_link(connection);
-        }
-        for connection in std::mem::take(&mut self.rig.waiting) {
-            busy = true;
-            self.rig.accept(connection, false);
-        }
-        if busy {
-            self.rig.now += 1;
-            self.rig.timeout();
-        }
-        busy
-    }
-
-    fn heal_link(&mut self, connection: ConnectionId) -> bool {
-        let owner = self.rig.wires[&connection].owner;
-        let mut busy = false;
-        if let Some(owner) = owner.filter(|owner| self.nodes[*owner].wants) {
-            let bytes = self.nodes[owner].pull(self.rig.time(), 10_000);
-            self.rig.wires.get_mut(&connection).unwrap().up.extend(bytes);
-            self.poll_node(owner);
-            busy = true;
-        }
-        let wire = &self.rig.wires[&connection];
-        let (up, wants) = (wire.up.len(), wire.wants);
-        if up > 0 {
-            self.write(connection, up);
-        }
-        if wants {
-            self.rig.pull(connection, 10_000);
-        }
-        let down = self.rig.wires[&connection].down.len();
-        if down > 0 {
-            self.read(connection, down);
-        }
-        let wire = &self.rig.wires[&connection];
-        if wire.close || wire.owner.is_none() {
-            self.driver_closes(connection);
-            busy = true;
-        }
-        busy || up > 0 || down > 0 || wants
     }
 }

@@ -72,12 +72,17 @@ impl Player {
             }
             Call::Timeout => broker.handle_timeout(now),
             Call::Closed(connection) => broker.handle_closed(now, *connection),
-            Call::Accept(connection, denied) => {
-                broker.accept(now, *connection, permissions(*denied));
+            Call::Accept(connection, denied, said) => {
+                let (permissions, said) = (permissions(*denied), said.properties());
+                broker.accept_with(now, *connection, permissions, &said).unwrap();
+            }
+            Call::DisconnectWith(connection, said) => {
+                broker.disconnect_with(now, *connection, said.0, &said.properties()).unwrap();
             }
             Call::Refuse(connection, code) => broker.refuse(now, *connection, *code),
             Call::Shutdown => broker.shutdown(now),
             Call::Disconnect(connection) => broker.disconnect(now, *connection),
+            Call::EndSession(client_id) => drop(broker.end_session(now, client_id)),
             Call::Pull(connection, max) => {
                 let mut out = Vec::new();
                 broker.poll_transmit(now, *connection, &mut out, *max);

@@ -9,8 +9,11 @@ use mqtt_sansio::{
     Instant, Message, PacketType, Permissions, ReasonCode, TopicFilter,
 };
 
+use crate::last::Goodbye;
 use crate::log::{hex, say, words};
-use crate::model::{Model, State, Told, Why};
+use crate::model::{Model, State, Told, Why, Words};
+use crate::said::{Farewell, Welcome};
+use crate::watch::{At, Watch};
 use crate::wire::matches;
 
 /// A call of the driver's.
@@ -20,10 +23,12 @@ pub(crate) enum Call {
     Input(ConnectionId, Vec<u8>),
     Timeout,
     Closed(ConnectionId),
-    Accept(ConnectionId, bool),
+    Accept(ConnectionId, bool, Welcome),
     Refuse(ConnectionId, ReasonCode),
     Disconnect(ConnectionId),
+    DisconnectWith(ConnectionId, Farewell),
     Shutdown,
+    EndSession(String),
     Pull(ConnectionId, usize),
     Publish(Message),
     Subscribe(String),
@@ -31,7 +36,6 @@ pub(crate) enum Call {
 }
 
 /// A transport, as the driver of the broker has it.
-#[derive(Default)]
 pub(crate) struct Wire {
     /// To the broker, and to the client.
     pub(crate) up: Vec<u8>,
@@ -40,6 +44,7 @@ pub(crate) struct Wire {
     pub(crate) wants: bool,
     /// Whether the broker wants it closed.
     pub(crate) close: bool,
+    pub(crate) watch: Watch,
     /// Whose it is; nobody's once the client's side is gone.
     pub(crate) owner: Option<usize>,
 }
@@ -79,19 +84,20 @@ impl Rig {
         let (calls, gone, is_backwards, known) = (None, None, false, now);
         let mut rig =
             Rig { broker, model, now, wires, waiting, calls, gone, is_backwards, known, sys };
+        rig.watch("will");
         if sys.is_some() {
-            rig.subscribe_sys();
+            rig.watch("$SYS/#");
         }
         rig
     }
 
-    /// What the broker publishes of itself is taken as it comes: the program watches it.
-    fn subscribe_sys(&mut self) {
-        let filter = TopicFilter::new("$SYS/#").unwrap();
-        self.broker.subscribe(self.time(), filter).unwrap();
-        self.model.program.insert("$SYS/#".to_owned());
+    /// What the broker publishes by itself is taken as it comes: the program watches it.
+    fn watch(&mut self, filter: &str) {
+        let now = self.time();
+        self.broker.subscribe(now, TopicFilter::new(filter).unwrap()).unwrap();
+        self.model.program.insert(filter.to_owned());
         while let BrokerOutput::Event(BrokerEvent::Message(message)) = self.broker.poll_output() {
-            self.model.route(&message);
+            self.model.route_message(&message);
             self.model.told.clear();
         }
     }
@@ -101,7 +107,7 @@ impl Rig {
     }
 
     fn call(&mut self, call: Call) -> Instant {
-        say!("{} ms {}", self.now, shown(&call));
+        say!("{} ms {}", self.now, self.shown(&call));
         self.model.now = self.time();
         let earlier = self.is_backwards && self.known == self.now;
         self.known = self.now;
@@ -112,7 +118,18 @@ impl Rig {
         Instant::from_millis(told)
     }
 
-    pub(crate) fn open(&mut self, owner: Option<usize>) -> Option<ConnectionId> {
+    fn shown(&self, call: &Call) -> String {
+        match call {
+            Call::Input(connection, bytes) => {
+                let shown = hex(&bytes[..bytes.len().min(64)]);
+                let version = self.model.version(*connection);
+                format!("{connection} reads {shown}{}", words(bytes, version))
+            }
+            call => format!("{call:?}"),
+        }
+    }
+
+    pub(crate) fn open(&mut self, owner: Option<usize>, is_real: bool) -> Option<ConnectionId> {
         let now = self.call(Call::Open);
         let opened = self.broker.open(now);
         assert_eq!(opened.is_ok(), self.model.has_room(), "room for a connection");
@@ -121,33 +138,45 @@ impl Rig {
             return None;
         };
         self.model.open(connection);
-        let wire = Wire { owner, ..Wire::default() };
+        let (up, down, watch) = (Vec::new(), Vec::new(), Watch::new(is_real));
+        let wire = Wire { up, down, wants: false, close: false, watch, owner };
         assert!(self.wires.insert(connection, wire).is_none(), "{connection} twice");
         Some(connection)
     }
 
     pub(crate) fn input(&mut self, connection: ConnectionId, bytes: &[u8]) {
         let now = self.call(Call::Input(connection, bytes.to_vec()));
+        if let Some(wire) = self.wires.get_mut(&connection) {
+            wire.watch.see(At::ServerReceives, bytes, &mut self.model.seen);
+        }
         self.broker.handle_input(now, connection, bytes);
         self.model.input(connection, bytes);
     }
 
-    pub(crate) fn accept(&mut self, connection: ConnectionId, denied: bool) {
-        let now = self.call(Call::Accept(connection, denied));
-        self.broker.accept(now, connection, permissions(denied));
-        self.model.accept(connection, denied);
+    pub(crate) fn accept(&mut self, connection: ConnectionId, denied: bool, said: Welcome) {
+        let now = self.call(Call::Accept(connection, denied, said));
+        let properties = said.properties();
+        self.broker.accept_with(now, connection, permissions(denied), &properties).unwrap();
+        self.model.accept(connection, denied, said);
     }
 
     pub(crate) fn refuse(&mut self, connection: ConnectionId, code: ReasonCode, byte: u8) {
         let now = self.call(Call::Refuse(connection, code));
         self.broker.refuse(now, connection, code);
-        self.model.refuse(connection, CloseReason::Refused(code), byte);
+        self.model.refuse(connection, code, byte);
     }
 
     pub(crate) fn disconnect(&mut self, connection: ConnectionId) {
         let now = self.call(Call::Disconnect(connection));
         self.broker.disconnect(now, connection);
         self.model.close(connection, Why::Reason(CloseReason::Requested));
+    }
+
+    pub(crate) fn disconnect_with(&mut self, connection: ConnectionId, said: Farewell) {
+        let now = self.call(Call::DisconnectWith(connection, said));
+        self.broker.disconnect_with(now, connection, said.0, &said.properties()).unwrap();
+        let goodbye = Goodbye { code: said.0 as u8, words: Words::No, props: said.props() };
+        self.model.close_with(connection, Why::Reason(CloseReason::Requested), Some(goodbye));
     }
 
     /// All connections, in the order of their numbers.
@@ -157,8 +186,16 @@ impl Rig {
         let mut open: Vec<_> = self.model.connections.keys().copied().collect();
         open.sort_by_key(|connection| connection.index());
         for connection in open {
-            self.model.close(connection, Why::Reason(CloseReason::Requested));
+            let words = Words::These("the server is shutting down");
+            let goodbye = Goodbye { words, ..Goodbye::new(0x8B) };
+            self.model.close_with(connection, Why::Reason(CloseReason::Requested), Some(goodbye));
         }
+    }
+
+    pub(crate) fn end_session(&mut self, client_id: &str) {
+        let now = self.call(Call::EndSession(client_id.to_owned()));
+        let ended = self.broker.end_session(now, client_id);
+        assert_eq!(ended, self.model.end_session(client_id), "whether there was a session");
     }
 
     /// The transport is gone.
@@ -176,11 +213,12 @@ impl Rig {
         let mut out: Vec<Bytes> = Vec::new();
         let size = self.broker.poll_transmit(now, connection, &mut out, max);
         let bytes = out.concat();
-        say!("  gives{}", words(&bytes));
+        say!("  gives{}", words(&bytes, self.model.version(connection)));
         assert_eq!(size, bytes.len(), "the size of a pull");
         self.model.pulled(connection, &bytes, max);
         if let Some(wire) = self.wires.get_mut(&connection) {
             wire.wants = max == 0 && wire.wants;
+            wire.watch.see(At::ServerSends, &bytes, &mut self.model.seen);
             wire.down.extend_from_slice(&bytes);
         }
     }
@@ -188,7 +226,7 @@ impl Rig {
     pub(crate) fn publish(&mut self, message: Message) {
         let now = self.call(Call::Publish(message.clone()));
         self.broker.publish(now, message.clone()).unwrap();
-        self.model.route(&std::sync::Arc::new(message));
+        self.model.route_message(&message);
     }
 
     pub(crate) fn subscribe(&mut self, filter: &str) {
@@ -201,9 +239,9 @@ impl Rig {
             return self.model.seen.add("subscription of the program's refused");
         }
         self.model.program.insert(filter.to_owned());
-        for (message, _) in self.model.retained.values() {
-            if matches(filter, message.topic.name().as_str()) {
-                self.model.told.push_back(Told::Message(message.clone()));
+        for (held, _) in self.model.retained.values() {
+            if matches(filter, held.topic()) && !held.is_expired(self.model.now) {
+                self.model.told.push_back(Told::Message(held.message.clone()));
             }
         }
     }
@@ -248,6 +286,9 @@ impl Rig {
                 output => self.output(output),
             }
         }
+        self.model.reject_wills();
+        self.model.expire_retained();
+        self.model.look_again();
         let late = self.next_deadline().filter(|at| *at <= now);
         assert_eq!(late, None, "something is overdue at {now:?}");
     }
@@ -319,83 +360,17 @@ impl Rig {
         assert_eq!(counted.clients_expired, counts.expired, "sessions expired");
         let sent = counted.packets.sent.of(PacketType::Publish).packets;
         assert_eq!(sent, counts.sent.iter().sum::<u64>() + counts.again, "PUBLISH sent");
+        let groups = self.model.groups.len();
+        assert_eq!(self.broker.router().groups(), groups, "groups of shared subscriptions");
+        let sessions = self.model.sessions.values();
+        let subscriptions = sessions.map(|session| session.subscriptions.len()).sum::<usize>();
+        let subscriptions = subscriptions + self.model.program.len();
+        assert_eq!(self.broker.router().subscriptions(), subscriptions, "subscriptions");
         assert_eq!(self.broker.sessions(), self.model.sessions.len(), "sessions");
         let retained = self.model.retained.len();
         assert_eq!(self.broker.router().retained_messages(), retained, "messages retained");
     }
 }
 
-/// Time in the model.
-impl Model {
-    /// When something happens if nothing else does.
-    fn deadline(&self) -> Option<Instant> {
-        let connections = self.connections.values().filter_map(|state| match state {
-            State::Handshake { hello: None, deadline, .. } => Some(*deadline),
-            State::Closing { deadline, .. } => Some(*deadline),
-            _ => None,
-        });
-        let sessions = self.sessions.values().filter_map(|session| {
-            session.link.as_ref().map_or(session.expires, |link| link.deadline())
-        });
-        connections.chain(sessions).min()
-    }
-
-    /// Connections whose last packet was not pulled in time.
-    fn close_late(&mut self) {
-        for state in self.connections.values_mut() {
-            if matches!(state, State::Closing { deadline, .. } if *deadline <= self.now) {
-                self.seen.add("CONNACK not taken in time");
-                *state = State::Closed;
-            }
-        }
-    }
-
-    /// An event that only the time can have brought about: it must be due.
-    fn time_has_come(&mut self, event: &BrokerEvent) {
-        match event {
-            BrokerEvent::Disconnected { connection, reason, .. } => {
-                let deadline = match (self.connections.get(connection), reason) {
-                    (
-                        Some(State::Handshake { hello: None, deadline, .. }),
-                        CloseReason::ConnectTimeout,
-                    ) => {
-                        self.seen.add("no CONNECT in time");
-                        Some(*deadline)
-                    }
-                    (Some(State::Session(id)), CloseReason::KeepAliveTimeout) => {
-                        self.seen.add("keep alive exceeded");
-                        self.sessions[id].link.as_ref().and_then(|link| link.deadline())
-                    }
-                    _ => None,
-                };
-                let due = deadline.is_some_and(|at| at <= self.now);
-                assert!(due, "at {:?}, due at {deadline:?}: {event:?}", self.now);
-                self.close(*connection, Why::Reason(*reason));
-            }
-            BrokerEvent::SessionExpired { client_id } => {
-                let expires = self.sessions.get(&**client_id).and_then(|session| session.expires);
-                let due = expires.is_some_and(|at| at <= self.now);
-                assert!(due, "at {:?}, due at {expires:?}: {event:?}", self.now);
-                self.end_session(client_id);
-            }
-            BrokerEvent::Message(message) => {
-                let topic = message.topic.name();
-                assert!(topic.as_str().starts_with("$SYS/"), "{event:?} out of nothing");
-                self.route(message);
-            }
-            _ => panic!("{event:?} out of nothing"),
-        }
-    }
-}
-
 /// A limit that no simulation comes near.
 pub(crate) const FOR_EVER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-fn shown(call: &Call) -> String {
-    match call {
-        Call::Input(connection, bytes) => {
-            format!("{connection} reads {}{}", hex(&bytes[..bytes.len().min(48)]), words(bytes))
-        }
-        call => format!("{call:?}"),
-    }
-}

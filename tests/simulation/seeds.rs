@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
+use crate::kinds::KINDS;
 use crate::log::{self, Kinds};
 use crate::model::Counts;
 use crate::world::World;
@@ -67,94 +68,6 @@ impl Figures {
     }
 }
 
-/// What must have taken place over all seeds, or the test shows less than it says.
-const KINDS: [&str; 84] = [
-    "CONNACK not taken in time",
-    "CONNECT of 5.0",
-    "CONNECT too large",
-    "CONNECT with garbage after it",
-    "DISCONNECT may be lost",
-    "PUBLISH again",
-    "PUBREL again",
-    "QoS 1 message that had to arrive",
-    "QoS 2 message that had to arrive once",
-    "QoS 2 message received again",
-    "QoS 3",
-    "QoS lowered",
-    "client identifier as the server makes them up",
-    "client identifier that was made up for another",
-    "client restarted from its session",
-    "closed by the broker",
-    "all disconnected by the program",
-    "another QoS 2 message before PUBREL",
-    "answer that nobody awaits",
-    "calls for a connection that is gone",
-    "cut of a quiet connection",
-    "time told backwards",
-    "cut with bytes on their way both ways",
-    "cut with bytes on their way to the broker",
-    "cut with bytes on their way to the client",
-    "disconnected by the program",
-    "flood without reading",
-    "garbage",
-    "half a CONNECT",
-    "half a packet",
-    "keep alive exceeded",
-    "never told that its session is new",
-    "no CONNECT first",
-    "no CONNECT in time",
-    "no client identifier to resume",
-    "overlapping subscriptions",
-    "packet identifier 0",
-    "packet too large",
-    "publish rejected",
-    "published by the program",
-    "pull of nothing",
-    "pull unasked",
-    "queue full",
-    "queued for a client that is away",
-    "raw CONNECT",
-    "raw DISCONNECT",
-    "raw PINGREQ",
-    "raw PUBACK",
-    "raw PUBCOMP",
-    "raw PUBREC",
-    "raw PUBREL",
-    "raw QoS 0",
-    "raw QoS 1",
-    "raw QoS 2",
-    "raw SUBSCRIBE",
-    "raw UNSUBSCRIBE",
-    "refused",
-    "reserved flag in CONNECT",
-    "retain rejected",
-    "retained message cleared",
-    "retained message to a new subscription",
-    "second CONNECT",
-    "server's packet from a client",
-    "session ended by a clean start",
-    "session expired",
-    "session resumed",
-    "session resumed with messages in flight",
-    "stall",
-    "statistics published",
-    "subscribed by the program",
-    "subscription of the program's refused",
-    "subscription refused",
-    "taken over from a raw client that is still there",
-    "takeover",
-    "time jump",
-    "timeout for nothing",
-    "too many connections",
-    "too many new subscriptions wait",
-    "too many sessions",
-    "too much before CONNACK",
-    "unknown protocol level",
-    "wildcard in a topic name",
-    "will",
-    "will of a raw client",
-];
-
 #[test]
 fn everybody_gets_what_they_must_whatever_fails() {
     let scale = number("SCALE").unwrap_or(100) as usize;
@@ -191,4 +104,29 @@ fn soak() {
         figures.add(&run(from + figures.seeds, scale));
     }
     figures.print(start.elapsed());
+}
+
+/// `SEEDS=4000 cargo test --test simulation -- --ignored --nocapture survey`: a line for each seed that fails, and
+/// how many there are.
+#[test]
+#[ignore = "for those who look for the shortest of many failures"]
+fn survey() {
+    let scale = number("SCALE").unwrap_or(100) as usize;
+    let from = number("FROM").unwrap_or(0);
+    std::panic::set_hook(Box::new(|info| {
+        print!("{}: ", info.location().map_or(String::new(), ToString::to_string));
+    }));
+    let mut failed = 0;
+    for seed in from..from + number("SEEDS").unwrap_or(1000) {
+        let mut world = World::new(seed, scale);
+        if let Err(cause) = catch_unwind(AssertUnwindSafe(|| world.run())) {
+            let text = cause.downcast_ref::<String>().cloned();
+            let text = text.or(cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let line: String =
+                text.unwrap_or_default().replace('\n', " ").chars().take(300).collect();
+            println!("{seed}.{} {line}", world.step);
+            failed += 1;
+        }
+    }
+    println!("{failed} seeds failed");
 }

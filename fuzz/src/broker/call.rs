@@ -10,6 +10,7 @@ use mqtt_sansio::{
 
 use super::super::hex;
 use super::config::PERMISSIONS;
+use super::said::{ACCEPTING, AUTHENTICATING, DISCONNECTING, REFUSING};
 
 pub(super) struct Call {
     pub(super) now: Instant,
@@ -22,9 +23,12 @@ pub(super) enum Action {
     Input(ConnectionId, Vec<u8>),
     Closed(ConnectionId),
     Timeout,
-    Accept(ConnectionId, usize),
-    Refuse(ConnectionId, ReasonCode),
+    /// With the rights of that number, and what is said.
+    Accept(ConnectionId, usize, usize),
+    Refuse(ConnectionId, ReasonCode, usize),
+    Authenticate(ConnectionId, ReasonCode, usize),
     Disconnect(ConnectionId),
+    DisconnectWith(ConnectionId, ReasonCode, usize),
     Shutdown,
     Publish(Message),
     Subscribe(&'static str),
@@ -57,11 +61,20 @@ impl Call {
             }
             Action::Closed(id) => broker.handle_closed(now, *id),
             Action::Timeout => broker.handle_timeout(now),
-            Action::Accept(id, rights) => {
-                broker.accept(now, *id, Arc::clone(&PERMISSIONS[*rights]));
+            Action::Accept(id, rights, said) => {
+                let (rights, said) = (Arc::clone(&PERMISSIONS[*rights]), ACCEPTING[*said]);
+                return Answer::Done(broker.accept_with(now, *id, rights, said));
             }
-            Action::Refuse(id, code) => broker.refuse(now, *id, *code),
+            Action::Refuse(id, code, said) => {
+                return Answer::Done(broker.refuse_with(now, *id, *code, REFUSING[*said]));
+            }
+            Action::Authenticate(id, code, said) => {
+                return Answer::Done(broker.authenticate(now, *id, *code, AUTHENTICATING[*said]));
+            }
             Action::Disconnect(id) => broker.disconnect(now, *id),
+            Action::DisconnectWith(id, code, said) => {
+                return Answer::Done(broker.disconnect_with(now, *id, *code, DISCONNECTING[*said]));
+            }
             Action::Shutdown => broker.shutdown(now),
             Action::Publish(message) => {
                 return Answer::Done(broker.publish(now, message.clone()));

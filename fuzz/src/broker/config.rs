@@ -4,10 +4,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use mqtt_sansio::{
-    Access, BrokerConfig, Filter, HandshakeConfig, Permissions, QoS, RouterConfig, SessionConfig,
+    Access, BrokerConfig, FeatureConfig, Filter, HandshakeConfig, Permissions, QoS, RouterConfig,
+    SessionConfig,
 };
 
 use super::super::source::Source;
+use super::packets::METHODS;
 
 /// What a client may be allowed.
 pub(super) static PERMISSIONS: LazyLock<[Arc<Permissions>; 4]> = LazyLock::new(|| {
@@ -47,7 +49,7 @@ pub(super) fn draw(source: &mut Source<'_>) -> BrokerConfig {
     if limited & 16 != 0 {
         config.max_topic_length = source.pick(&[3, 4, 1]);
         config.max_payload_size = source.pick(&[2, 0, 1024]);
-        config.retain_available = source.yes();
+        config.session.features.retain_available = source.yes();
     }
     if limited & 32 != 0 {
         config.sys_interval = Some(Duration::from_secs(source.pick(&[10, 1, 0])));
@@ -55,6 +57,10 @@ pub(super) fn draw(source: &mut Source<'_>) -> BrokerConfig {
     if limited & 64 != 0 {
         config.session.max_filters = source.pick(&[2, 1, 0]);
     }
+    if limited & 128 != 0 {
+        features(source, &mut config.session.features);
+    }
+    config.session.handshake.authentication_methods = vec![METHODS[0].to_owned()];
     config
 }
 
@@ -66,9 +72,19 @@ fn session(source: &mut Source<'_>) -> SessionConfig {
     config.max_queued_bytes = source.pick(&[1 << 20, 8, 1, 0]);
     config.max_unreleased_messages = source.pick(&[3, 2, 1, 0]);
     config.max_unreleased_bytes = source.pick(&[1 << 20, 8, 0]);
-    config.max_qos = source.pick(&[QoS::ExactlyOnce, QoS::AtLeastOnce, QoS::AtMostOnce]);
+    config.features.maximum_qos =
+        source.pick(&[QoS::ExactlyOnce, QoS::AtLeastOnce, QoS::AtMostOnce]);
     config.max_unsent_bytes = source.pick(&[1 << 20, 12, 5, 0]);
     config
+}
+
+fn features(source: &mut Source<'_>, features: &mut FeatureConfig) {
+    let missing = source.byte();
+    features.wildcard_subscription_available = missing & 1 == 0;
+    features.subscription_identifier_available = missing & 2 == 0;
+    features.shared_subscription_available = missing & 4 == 0;
+    features.validate_payload_format = missing & 8 != 0;
+    features.topic_alias_maximum = source.pick(&[10, 0, 1, 2, u16::MAX]);
 }
 
 fn handshake(source: &mut Source<'_>) -> HandshakeConfig {

@@ -1,15 +1,13 @@
 //! One connection as the driver and the client at its other end see it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
-use mqtt_sansio::{
-    Ack, ConnAck, ConnectRequest, ConnectionId, Instant, Message, Packet, PacketId, QoS, SubAck,
-    UnsubAck, Version,
-};
+use mqtt_sansio::{ConnectRequest, ConnectionId, Instant, Packet, ReasonCode, Version};
 
+use super::due::{Due, Reader};
 use super::ensure;
+use super::link::Link;
 
 pub(super) struct Peer {
     pub(super) id: ConnectionId,
@@ -28,49 +26,33 @@ pub(super) struct Peer {
 
 pub(super) enum Phase {
     Opened(Instant),
-    Asked(Box<ConnectRequest>),
+    Asked(Box<Asked>),
     Connected(Box<Link>),
     /// `Disconnected` was told; the last packets may be left until then.
     Over(Option<(Farewell, Instant)>),
 }
 
-/// What is still to be sent before the close.
-pub(super) enum Farewell {
-    /// The answer to a CONNECT that was not accepted.
-    Refusal(Vec<u8>),
-    /// The answers of a connection that was accepted.
-    Answers(Box<Link>),
-}
-
-pub(super) struct Link {
-    pub(super) client_id: Arc<str>,
-    pub(super) version: Version,
-    pub(super) clean_start: bool,
-    keep_alive: Duration,
-    pub(super) will: Option<Arc<Message>>,
-    /// What the client may do, by number.
-    pub(super) rights: usize,
-    pub(super) last_received: Instant,
-    /// What the broker has to send before any PUBLISH.
+/// A client whose CONNECT waits for its answer.
+pub(super) struct Asked {
+    pub(super) request: ConnectRequest,
+    pub(super) turn: Turn,
+    /// AUTH packets that were not sent yet.
     pub(super) due: VecDeque<Due>,
-    /// The last packet was DISCONNECT.
-    pub(super) left: bool,
 }
 
-/// An answer that the broker owes.
-#[derive(Debug, PartialEq)]
-pub(super) enum Due {
-    ConnAck {
-        session_present: bool,
-    },
-    PubAck(PacketId),
-    PubRec(PacketId),
-    PubRel(PacketId),
-    PubComp(PacketId),
-    /// For each filter the highest QoS that may be granted; `None` where it must be refused.
-    SubAck(PacketId, Vec<Option<QoS>>),
-    UnsubAck(PacketId),
-    PingResp,
+/// Who is to send the next AUTH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Nobody,
+    Server,
+    /// Before CONNACK it has until then.
+    Client(Instant),
+}
+
+/// What is still to be sent before the close.
+pub(super) struct Farewell {
+    pub(super) reader: Reader,
+    pub(super) due: VecDeque<Due>,
 }
 
 impl Peer {
@@ -101,101 +83,95 @@ impl Peer {
         }
     }
 
+    pub(super) fn asked(&mut self) -> Option<&mut Asked> {
+        match &mut self.phase {
+            Phase::Asked(asked) => Some(asked),
+            _ => None,
+        }
+    }
+
     pub(super) fn version(&self) -> Version {
         match &self.phase {
-            Phase::Connected(link) => link.version,
-            Phase::Asked(request) => request.version,
-            Phase::Over(Some((Farewell::Answers(link), _))) => link.version,
+            Phase::Connected(link) => link.reader.version,
+            Phase::Asked(asked) => asked.request.version,
+            Phase::Over(Some((farewell, _))) => farewell.reader.version,
             _ => Version::V3_1_1,
         }
+    }
+
+    /// Whether it has an authentication method, and its CONNECT is not answered.
+    pub(super) fn is_authenticating(&self) -> bool {
+        matches!(&self.phase, Phase::Asked(asked) if asked.method().is_some())
     }
 
     /// When it must end, if nothing comes.
     pub(super) fn deadline(&self, connect_timeout: Duration) -> Option<Instant> {
         match &self.phase {
             Phase::Opened(at) => Some(*at + connect_timeout),
+            Phase::Asked(asked) => match asked.turn {
+                Turn::Client(deadline) => Some(deadline),
+                Turn::Nobody | Turn::Server => None,
+            },
             Phase::Connected(link) => link.deadline(),
             Phase::Over(Some((_, deadline))) if !self.gone => Some(*deadline),
-            _ => None,
+            Phase::Over(_) => None,
         }
     }
 }
 
-impl Link {
-    pub(super) fn new(
-        request: &ConnectRequest,
-        client_id: Arc<str>,
-        session_present: bool,
-        rights: usize,
-        now: Instant,
-    ) -> Link {
-        let flag = session_present && request.version != Version::V3_1;
-        Link {
-            client_id,
-            version: request.version,
-            clean_start: request.clean_start,
-            keep_alive: Duration::from_millis(u64::from(request.keep_alive) * 1500),
-            will: request.will.clone(),
-            rights,
-            last_received: now,
-            due: VecDeque::from([Due::ConnAck { session_present: flag }]),
-            left: false,
+impl Asked {
+    pub(super) fn new(request: &ConnectRequest) -> Asked {
+        let method = request.properties.authentication_method();
+        Asked {
+            request: request.clone(),
+            turn: if method.is_some() { Turn::Server } else { Turn::Nobody },
+            due: VecDeque::new(),
         }
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        (!self.keep_alive.is_zero()).then_some(self.last_received + self.keep_alive)
+    pub(super) fn method(&self) -> Option<&str> {
+        self.request.properties.authentication_method()
     }
 
-    /// The bytes of all answers.
-    pub(super) fn due_bytes(&self) -> usize {
-        self.due.iter().map(Due::size).sum()
+    pub(super) fn reader(&self) -> Reader {
+        Reader::new(self.request.version, &self.request.properties)
+    }
+}
+
+impl Farewell {
+    /// The answer to a CONNECT that is not accepted, if the client can take it.
+    pub(super) fn refusal(
+        reader: Reader,
+        mut due: VecDeque<Due>,
+        code: ReasonCode,
+        least_size: usize,
+    ) -> Option<Farewell> {
+        if !code.is_error() {
+            // There is no such CONNACK; what was asked before is sent.
+            return Some(Farewell { reader, due });
+        }
+        let known = code.connack_code(reader.version).is_some();
+        due.push_back(Due::Refused(code));
+        (known && least_size <= reader.maximum_packet_size).then_some(Farewell { reader, due })
     }
 
-    /// Takes an answer off that the broker owes.
-    pub(super) fn answered(&mut self, packet: &Packet<'_>) -> Result<(), String> {
+    /// Takes a packet off. AUTH may be left out where a CONNACK follows that refuses.
+    pub(super) fn answered(&mut self, packet: &Packet<'_>, size: usize) -> Result<(), String> {
+        self.reader.takes(packet, size)?;
+        if let (Packet::ConnAck(_), Some(Due::Refused(_))) = (packet, self.due.back()) {
+            self.due.retain(|due| !matches!(due, Due::Auth(..)));
+        }
         let Some(due) = self.due.pop_front() else {
-            return Err(format!("{packet} answers nothing"));
+            return Err(format!("{packet} comes after the last"));
         };
-        ensure!(due.is(packet, self.version), "{packet} came where {due:?} was to come");
+        let fits = due.is(packet, self.reader.version);
+        ensure!(fits, "{packet} came where {due:?} was to come");
         Ok(())
     }
 }
 
-impl Due {
-    pub(super) fn size(&self) -> usize {
-        match self {
-            Due::PingResp => 2,
-            Due::SubAck(_, codes) => 4 + codes.len(),
-            _ => 4,
-        }
+impl Phase {
+    pub(super) fn over(farewell: Option<Farewell>, until: Instant) -> Phase {
+        Phase::Over(farewell.filter(|farewell| !farewell.due.is_empty()).map(|f| (f, until)))
     }
-
-    fn is(&self, packet: &Packet<'_>, version: Version) -> bool {
-        match (self, packet) {
-            (Due::ConnAck { session_present }, Packet::ConnAck(connack)) => {
-                *connack == ConnAck::accepted(*session_present)
-            }
-            (Due::PubAck(id), Packet::PubAck(ack))
-            | (Due::PubRec(id), Packet::PubRec(ack))
-            | (Due::PubRel(id), Packet::PubRel(ack))
-            | (Due::PubComp(id), Packet::PubComp(ack)) => *ack == Ack::new(*id),
-            (Due::SubAck(id, codes), Packet::SubAck(suback)) => {
-                suback.packet_id == *id && grants(codes, suback, version)
-            }
-            (Due::UnsubAck(id), Packet::UnsubAck(unsuback)) => *unsuback == UnsubAck::new(*id, &[]),
-            (due, Packet::PingResp) => *due == Due::PingResp,
-            _ => false,
-        }
-    }
-}
-
-/// One code for each filter, none more than may be granted. 3.1 knows no refusal.
-fn grants(most: &[Option<QoS>], suback: &SubAck<'_>, version: Version) -> bool {
-    most.len() == suback.reason_codes.len()
-        && most.iter().zip(suback.reason_codes).all(|(most, code)| match code.granted_qos() {
-            None => version != Version::V3_1,
-            Some(QoS::AtMostOnce) if version == Version::V3_1 => true,
-            Some(qos) => most.is_some_and(|most| qos == most),
-        })
 }

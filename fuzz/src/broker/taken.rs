@@ -1,14 +1,18 @@
-//! What clients send, and what of it the broker takes.
+//! What accepted clients send, and what of it the broker takes.
 
 use mqtt_sansio::{
-    ClientFault, CloseReason, ConnAck, ConnectRequest, ConnectionId, Delivery, Frame,
-    MAXIMUM_PACKET_SIZE, Packet, PacketType, Publish, ReasonCode, Sender, Version, Violation,
+    ClientFault, CloseReason, ConnectionId, Frame, OwnedProperties, Packet, PacketType, Property,
+    PropertyId, ReasonCode, Sender, Subscribe, Subscription, Unsubscribe, Version,
 };
 
 use super::config::PERMISSIONS;
+use super::due::Due;
 use super::ensure;
-use super::peer::{Due, Link, Phase};
-use super::session::{Session, content};
+use super::handshake::is_in_turn;
+use super::link::Link;
+use super::peer::{Phase, Turn};
+use super::publishing::publish_fault;
+use super::session::Session;
 use super::world::{Outcome, World};
 
 impl World {
@@ -19,32 +23,16 @@ impl World {
         bytes: &[u8],
         outcome: &Outcome,
     ) -> Result<(), String> {
-        let handshake = self.config.session.handshake.clone();
-        let end = outcome.end_of(id);
         let peer = self.peer(id)?;
         if peer.gone || peer.is_over() {
             ensure!(outcome.packets == 0 && outcome.events.is_empty(), "{id:?} is over");
             return Ok(());
         }
         peer.input.extend_from_slice(bytes);
-        let first = peer.input.first().copied();
         match &peer.phase {
-            Phase::Connected(_) => return self.taken(id, outcome),
-            Phase::Asked(_) => {
-                let early = peer.input.len();
-                let fault = end == Some(ClientFault::TooEarly.into());
-                ensure!(fault == (early > handshake.max_early_bytes), "{early} bytes: {end:?}");
-                ensure!(fault || end.is_none(), "{id:?} waits for an answer: {end:?}");
-            }
-            _ if end.is_none() && outcome.packets == 0 => {
-                let max = handshake.max_connect_size;
-                let more = Frame::parse(&peer.input, max).map(|found| found.is_none());
-                ensure!(more == Ok(true), "no CONNECT was seen in {:?}", peer.input);
-                ensure!(first.is_none_or(|first| first >> 4 == 1), "{first:?} begins no CONNECT");
-            }
-            _ => {}
+            Phase::Connected(_) => self.taken(id, outcome),
+            _ => self.early_input(id, outcome),
         }
-        Ok(())
     }
 
     /// The packets of a connected client that the broker has taken, and why it went no further.
@@ -53,8 +41,10 @@ impl World {
         let peer = self.peer(id)?;
         let (version, input) = (peer.version(), std::mem::take(&mut peer.input));
         let mut rest = &input[..];
+        let mut last = None;
         for _ in 0..outcome.packets {
             let (packet, after) = next_packet(rest, max, version)?;
+            last = Some(packet.packet_type());
             self.packet(id, &packet)?;
             rest = after;
         }
@@ -65,14 +55,26 @@ impl World {
                 self.peer(id)?.input = rest.to_vec();
                 Ok(())
             }
-            Some(CloseReason::Disconnected) => {
-                let left = self.peer(id)?.link().is_some_and(|link| link.left);
-                ensure!(left, "{id:?} sent no DISCONNECT");
+            Some(reason @ (CloseReason::Disconnected | CloseReason::DisconnectedWith(_))) => {
+                let code = match reason {
+                    CloseReason::DisconnectedWith(code) => code,
+                    _ => ReasonCode::NORMAL_DISCONNECTION,
+                };
+                let left = self.peer(id)?.link().and_then(|link| link.left.as_ref());
+                let with = left.map(|(code, _)| *code);
+                ensure!(with == Some(code), "{id:?} sent DISCONNECT {with:?}, and not {code}");
                 Ok(())
             }
             Some(CloseReason::ClientFault(ClientFault::Decode(_))) => {
                 let wrong = next_packet(rest, max, version).is_err();
                 ensure!(wrong, "nothing is wrong with {rest:02x?}");
+                Ok(())
+            }
+            // What the packet asks for was done, and cannot be told.
+            Some(CloseReason::ClientFault(ClientFault::AnswerTooLarge)) => {
+                let answered = [Some(PacketType::Subscribe), Some(PacketType::Unsubscribe)];
+                ensure!(answered.contains(&last), "{last:?} has too large an answer");
+                self.peer(id)?.link().and_then(|link| link.due.pop_back());
                 Ok(())
             }
             Some(CloseReason::ClientFault(fault)) => {
@@ -92,21 +94,19 @@ impl World {
     ) -> Result<(), String> {
         let limits = self.config.session.clone();
         let (link, session) = self.link_and_session(id)?;
+        let v5 = link.is_5_0();
         let fits = match (fault, packet) {
             (ClientFault::SecondConnect, Packet::Connect(_)) => true,
-            (ClientFault::QoSNotSupported, Packet::Publish(publish)) => {
-                publish.delivery.qos() > limits.max_qos
+            (fault, Packet::Publish(publish)) if fault != ClientFault::AnswersNotTaken => {
+                publish_fault(link, session, publish, fault, &limits)
             }
-            (ClientFault::TooManyUnreleased, Packet::Publish(publish)) => {
-                let (messages, bytes) = session.held();
-                let new = content(publish);
-                let bytes = bytes + new.0.len() + new.1.len();
-                publish.delivery.packet_id().is_some_and(|id| !session.holds(id))
-                    && (messages >= limits.max_unreleased_messages
-                        || bytes > limits.max_unreleased_bytes)
-            }
-            (ClientFault::UnexpectedAcknowledgement { packet: name, packet_id }, _) => {
-                name == packet.packet_type() && !session.may_acknowledge(name, packet_id)
+            (
+                ClientFault::UnexpectedAcknowledgement { packet: name, packet_id },
+                Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack),
+            ) => {
+                name == packet.packet_type()
+                    && packet_id == ack.packet_id
+                    && !session.may_acknowledge(name, packet_id, ack.reason_code)
             }
             (ClientFault::TooManyFilters, Packet::Subscribe(subscribe)) => {
                 subscribe.filters.len() > limits.max_filters
@@ -114,14 +114,28 @@ impl World {
             (ClientFault::TooManyFilters, Packet::Unsubscribe(unsubscribe)) => {
                 unsubscribe.filters.len() > limits.max_filters
             }
-            (ClientFault::AnswersNotTaken, _) => link.due_bytes() > limits.max_unsent_bytes,
+            (fault, Packet::Subscribe(subscribe)) if v5 && is_unavailable(fault) => {
+                unavailable(subscribe, &limits.features).contains(&fault)
+            }
+            (ClientFault::SessionExpiryRaised, Packet::Disconnect(disconnect)) => {
+                let expiry = disconnect.properties.find(PropertyId::SessionExpiryInterval);
+                let raised = matches!(expiry, Some(Property::SessionExpiryInterval(1..)));
+                raised && link.session_expiry_asked == 0
+            }
+            (ClientFault::UnexpectedAuth, packet @ Packet::Auth(_)) => {
+                !is_in_turn(packet, link.turn, link.method.as_deref())
+            }
+            (ClientFault::AnswersNotTaken, _) => link.due_bytes().1 > limits.max_unsent_bytes,
             _ => false,
         };
-        ensure!(fits, "{packet} is not {fault:?}");
+        ensure!(fits, "{packet:?} is not {fault:?}");
         Ok(())
     }
 
-    fn link_and_session(&mut self, id: ConnectionId) -> Result<(&mut Link, &mut Session), String> {
+    pub(super) fn link_and_session(
+        &mut self,
+        id: ConnectionId,
+    ) -> Result<(&mut Link, &mut Session), String> {
         let peer = self.peers.iter_mut().rev().find(|peer| peer.id == id);
         let link = peer.and_then(|peer| peer.link());
         let link = link.ok_or_else(|| format!("{id:?} is not connected"))?;
@@ -130,140 +144,141 @@ impl World {
         Ok((link, session))
     }
 
-    fn publish(&mut self, id: ConnectionId, publish: &Publish<'_>) -> Result<(), String> {
-        let limits = self.config.session.clone();
+    /// One packet that the broker has taken.
+    fn packet(&mut self, id: ConnectionId, packet: &Packet<'_>) -> Result<(), String> {
+        let (now, max_filters) = (self.now, self.config.session.max_filters);
+        let most = self.config.session.max_unsent_bytes;
         let (link, session) = self.link_and_session(id)?;
-        let (content, rights) = (content(publish), link.rights);
-        ensure!(publish.delivery.qos() <= limits.max_qos, "{publish} was taken");
-        match publish.delivery {
-            Delivery::AtMostOnce => {}
-            Delivery::AtLeastOnce { packet_id, .. } => link.due.push_back(Due::PubAck(packet_id)),
-            Delivery::ExactlyOnce { packet_id, .. } => {
-                link.due.push_back(Due::PubRec(packet_id));
-                session.hold(packet_id, content);
-                let (held, bytes) = session.held();
-                let within =
-                    held <= limits.max_unreleased_messages && bytes <= limits.max_unreleased_bytes;
-                ensure!(within, "{held} messages, {bytes} bytes await PUBREL");
-                return Ok(());
+        ensure!(link.left.is_none(), "{packet} was taken after DISCONNECT");
+        let (waiting, _) = link.due_bytes();
+        let last = packet.packet_type() == PacketType::Disconnect;
+        ensure!(waiting <= most || last, "{packet} was taken with {waiting} bytes of answers");
+        link.last_received = now;
+        match packet {
+            Packet::Publish(publish) => return self.publish(id, publish),
+            Packet::PubRel(ack) => return self.released(id, ack.packet_id),
+            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
+                let (name, code) = (packet.packet_type(), ack.reason_code);
+                link.acknowledged(name, ack.packet_id, code);
+                let mut codes = session.acknowledge(name, ack.packet_id, code)?;
+                if !link.is_5_0() {
+                    codes = vec![ReasonCode::Success];
+                }
+                if name == PacketType::PubRec && !code.is_error() {
+                    link.due.push_back(Due::PubRel(ack.packet_id, codes));
+                }
             }
+            Packet::Subscribe(subscribe) => {
+                ensure!(subscribe.filters.len() <= max_filters, "{packet} was taken");
+                return self.subscribed(id, subscribe);
+            }
+            Packet::Unsubscribe(Unsubscribe { packet_id, filters, .. }) => {
+                ensure!(filters.len() <= max_filters, "{packet} was taken");
+                link.due.push_back(Due::UnsubAck(*packet_id, filters.len()));
+            }
+            Packet::PingReq => link.due.push_back(Due::PingResp),
+            Packet::Auth(auth) => {
+                let fits = is_in_turn(packet, link.turn, link.method.as_deref());
+                ensure!(fits, "{packet:?} was taken in the turn {:?}", link.turn);
+                link.turn = Turn::Server;
+                let properties: Vec<_> = auth.properties.iter().collect();
+                let properties = OwnedProperties::new(&properties).map_err(|e| e.to_string())?;
+                link.told.push_back((auth.reason_code, properties));
+            }
+            Packet::Disconnect(disconnect) => {
+                let expiry = disconnect.properties.find(PropertyId::SessionExpiryInterval);
+                if let Some(Property::SessionExpiryInterval(seconds)) = expiry {
+                    ensure!(
+                        link.session_expiry_asked > 0 || seconds == 0,
+                        "{disconnect:?} was taken"
+                    );
+                    link.session_expiry = seconds.min(link.session_expiry_maximum);
+                }
+                let properties: Vec<_> = disconnect.properties.iter().collect();
+                let properties = OwnedProperties::new(&properties).map_err(|e| e.to_string())?;
+                link.left = Some((disconnect.reason_code, properties));
+            }
+            _ => return Err(format!("{packet} was taken")),
         }
-        self.route(content, rights);
         Ok(())
     }
 
-    /// One packet that the broker has taken.
-    fn packet(&mut self, id: ConnectionId, packet: &Packet<'_>) -> Result<(), String> {
-        let now = self.now;
-        let limits = self.config.session.clone();
+    fn subscribed(&mut self, id: ConnectionId, subscribe: &Subscribe<'_>) -> Result<(), String> {
+        let features = self.config.session.features.clone();
         let longest = self.config.max_topic_length;
         let (link, session) = self.link_and_session(id)?;
-        ensure!(!link.left, "{packet} was taken after DISCONNECT");
-        let taken = link.due_bytes() <= limits.max_unsent_bytes;
-        let last = packet.packet_type() == PacketType::Disconnect;
-        ensure!(taken || last, "{packet} was taken with {} bytes of answers", link.due_bytes());
-        link.last_received = now;
-        let rights = link.rights;
-        match packet {
-            Packet::Publish(publish) => return self.publish(id, publish),
-            Packet::PubRel(ack) => {
-                link.due.push_back(Due::PubComp(ack.packet_id));
-                if let Some(content) = session.release(ack.packet_id) {
-                    self.route(content, rights);
-                }
+        let (version, rights) = (link.reader.version, link.rights);
+        let v5 = version == Version::V5_0;
+        ensure!(!v5 || unavailable(subscribe, &features).is_empty(), "{subscribe:?} was taken");
+        let may = |wanted: Subscription<'_>| {
+            let share = if v5 { wanted.filter.share().ok().flatten() } else { None };
+            let filter = share.map_or(wanted.filter, |share| share.filter);
+            if wanted.filter.as_bytes().len() > longest {
+                Err(ReasonCode::TopicFilterInvalid)
+            } else if filter.has_wildcards() && !features.wildcard_subscription_available {
+                Err(ReasonCode::WildcardSubscriptionsNotSupported)
+            } else if !PERMISSIONS[rights].may_subscribe(filter) {
+                Err(ReasonCode::NotAuthorized)
+            } else {
+                Ok(wanted.qos.min(features.maximum_qos))
             }
-            Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
-                if packet.packet_type() == PacketType::PubRec {
-                    link.due.push_back(Due::PubRel(ack.packet_id));
-                }
-                session.acknowledge(packet.packet_type(), ack.packet_id)?;
-            }
-            Packet::Subscribe(subscribe) => {
-                let may = |filter| PERMISSIONS[rights].may_subscribe(filter);
-                let most = subscribe.filters.iter().map(|wanted| {
-                    let long = wanted.filter.as_bytes().len() > longest;
-                    (may(wanted.filter) && !long).then_some(wanted.qos.min(limits.max_qos))
-                });
-                link.due.push_back(Due::SubAck(subscribe.packet_id, most.collect()));
-                subscribe
-                    .filters
-                    .iter()
-                    .for_each(|wanted| session.subscribed(wanted.filter.into()));
-            }
-            Packet::Unsubscribe(unsubscribe) => {
-                link.due.push_back(Due::UnsubAck(unsubscribe.packet_id));
-            }
-            Packet::PingReq => link.due.push_back(Due::PingResp),
-            Packet::Disconnect(_) => link.left = true,
-            _ => return Err(format!("{packet} was taken")),
+        };
+        let most = subscribe.filters.iter().map(may).collect();
+        link.due.push_back(Due::SubAck(subscribe.packet_id, most));
+        let identifier = match subscribe.properties.find(PropertyId::SubscriptionIdentifier) {
+            Some(Property::SubscriptionIdentifier(identifier)) => Some(identifier),
+            _ => None,
+        };
+        for wanted in subscribe.filters {
+            session.subscribed(wanted.filter, identifier, version);
         }
         Ok(())
     }
 }
 
 /// The next packet of a client's, and what comes after it.
-fn next_packet(rest: &[u8], max: u32, version: Version) -> Result<(Packet<'_>, &[u8]), String> {
+pub(super) fn next_packet(
+    rest: &[u8],
+    max: u32,
+    version: Version,
+) -> Result<(Packet<'_>, &[u8]), String> {
     let found = Frame::parse(rest, max).map_err(|error| error.to_string())?;
     let (frame, after) = found.ok_or_else(|| format!("{rest:02x?} is no whole packet"))?;
     let packet = Packet::decode_from(Sender::Client, frame, version);
     packet.map(|packet| (packet, after)).map_err(|error| error.to_string())
 }
 
-/// The bytes of the CONNECT that `input` begins with, which must be what the request says.
-pub(super) fn connect_size(input: &[u8], request: &ConnectRequest) -> Result<usize, String> {
-    let (packet, rest) = next_packet(input, MAXIMUM_PACKET_SIZE, request.version)?;
-    let Packet::Connect(connect) = &packet else {
-        return Err(format!("{packet} is no CONNECT"));
-    };
-    let same = connect.version == request.version
-        && connect.clean_start == request.clean_start
-        && connect.keep_alive == request.keep_alive
-        && connect.client_id == request.client_id
-        && connect.user_name == request.user_name.as_deref()
-        && connect.password == request.password.as_deref();
-    ensure!(same, "{packet} is not {request:?}");
-    let will = connect.will.map(|will| (will.topic, will.payload, will.qos, will.retain));
-    let asked = request.will.as_deref();
-    let asked = asked.map(|will| (will.topic.name(), &will.payload[..], will.qos, will.retain));
-    ensure!(will == asked, "{packet} has another will than {request:?}");
-    Ok(input.len() - rest.len())
+fn is_unavailable(fault: ClientFault) -> bool {
+    matches!(
+        fault,
+        ClientFault::WildcardSubscriptionsNotSupported
+            | ClientFault::SubscriptionIdentifiersNotSupported
+            | ClientFault::SharedSubscriptionsNotSupported
+    )
 }
 
-/// Whether a client gets the answers that wait when its connection ends.
-pub(super) fn is_answered(reason: CloseReason) -> bool {
-    match reason {
-        CloseReason::ClientFault(fault) => fault != ClientFault::AnswersNotTaken,
-        reason => matches!(reason, CloseReason::Disconnected | CloseReason::Requested),
-    }
-}
-
-/// The last packet of a connection that is not accepted.
-pub(super) fn refusal(reason: CloseReason, phase: &Phase) -> Option<Vec<u8>> {
-    let asked = match phase {
-        Phase::Asked(request) => request.version,
-        _ => Version::V3_1_1,
-    };
-    let unsupported = ReasonCode::UnsupportedProtocolVersion;
-    let invalid = ReasonCode::ClientIdentifierNotValid;
-    let (version, code) = match reason {
-        CloseReason::Refused(code) => (asked, code),
-        CloseReason::TooManySessions => (asked, ReasonCode::ServerUnavailable),
-        CloseReason::ClientFault(fault) => match fault {
-            ClientFault::Decode(error)
-                if error.violation() == Violation::UnsupportedProtocolVersion
-                    && matches!(phase, Phase::Opened(_)) =>
-            {
-                (Version::V3_1_1, unsupported)
-            }
-            ClientFault::UnsupportedVersion(version) => (version, unsupported),
-            ClientFault::ClientIdentifier(version) | ClientFault::KeepAlive(version) => {
-                (version, invalid)
-            }
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let mut bytes = Vec::new();
-    let connack = Packet::from(ConnAck::refused(code));
-    (code.is_error() && connack.encode_to(version, &mut bytes).is_ok()).then_some(bytes)
+/// What a client of 5.0 asks for that is not served.
+fn unavailable(
+    subscribe: &Subscribe<'_>,
+    features: &mqtt_sansio::FeatureConfig,
+) -> Vec<ClientFault> {
+    let filters = || subscribe.filters.iter().map(|wanted| wanted.filter);
+    let identified = subscribe.properties.contains(PropertyId::SubscriptionIdentifier);
+    let wildcards = filters().any(|filter| filter.has_wildcards());
+    let shared = filters().any(|filter| filter.is_shared());
+    let faults = [
+        (
+            identified && !features.subscription_identifier_available,
+            ClientFault::SubscriptionIdentifiersNotSupported,
+        ),
+        (
+            wildcards && !features.wildcard_subscription_available,
+            ClientFault::WildcardSubscriptionsNotSupported,
+        ),
+        (
+            shared && !features.shared_subscription_available,
+            ClientFault::SharedSubscriptionsNotSupported,
+        ),
+    ];
+    faults.into_iter().filter(|(is, _)| *is).map(|(_, fault)| fault).collect()
 }

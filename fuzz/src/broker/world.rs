@@ -1,6 +1,6 @@
 //! All connections and sessions as they must be, after what was done and said so far.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +10,19 @@ use mqtt_sansio::{
 };
 
 use super::call::{Action, Answer, Call};
-use super::config::PERMISSIONS;
 use super::ensure;
-use super::peer::{Farewell, Link, Peer, Phase};
-use super::session::{Content, Session, content_of};
+use super::link::Link;
+use super::peer::{Asked, Peer, Phase};
+use super::published::{Known, Published, content_of};
+use super::said::ACCEPTING;
+use super::session::Session;
 
 pub(super) struct World {
     pub(super) config: BrokerConfig,
     pub(super) peers: Vec<Peer>,
     pub(super) sessions: BTreeMap<Arc<str>, Session>,
     /// What anybody has published and the broker was to route.
-    pub(super) published: BTreeSet<Content>,
+    pub(super) published: Published,
     /// The program's subscriptions, and whether each still holds.
     filters: BTreeMap<&'static str, bool>,
     /// The latest time told.
@@ -58,7 +60,7 @@ impl World {
             config,
             peers: Vec::new(),
             sessions: BTreeMap::new(),
-            published: BTreeSet::new(),
+            published: Published::default(),
             filters: BTreeMap::new(),
             now: Instant::default(),
             wait: None,
@@ -101,7 +103,13 @@ impl World {
         match (action, &outcome.answer) {
             (Action::Open, Answer::Opened(opened)) => return self.opened(opened.ok()),
             (Action::Input(id, bytes), _) => return self.input(*id, bytes, outcome),
-            (Action::Disconnect(id), _) => self.farewell_is_over(|peer| peer.id == *id),
+            (Action::Disconnect(id), _)
+            | (Action::DisconnectWith(id, ..), Answer::Done(Ok(()))) => {
+                self.farewell_is_over(|peer| peer.id == *id);
+            }
+            (Action::Authenticate(id, code, said), Answer::Done(done)) => {
+                return self.authenticated(*id, *code, *said, done.is_ok());
+            }
             (Action::Shutdown, _) => self.farewell_is_over(|_| true),
             (Action::Closed(id), _) => {
                 self.farewell_is_over(|peer| peer.id == *id);
@@ -109,7 +117,8 @@ impl World {
                 (peer.gone, peer.wants) = (true, false);
             }
             (Action::Publish(message), Answer::Done(Ok(()))) => {
-                self.published.insert(content_of(message));
+                let known = Known::new(&message.properties.properties(), Some(self.now));
+                self.published.insert(content_of(message), known);
             }
             (Action::Subscribe(filter), Answer::Done(result)) => {
                 let held = self.filters.get(filter) == Some(&true);
@@ -190,22 +199,25 @@ impl World {
         match event {
             BrokerEvent::Connect { connection, request } => self.asks(*connection, request),
             BrokerEvent::Connected { connection, client_id, session_present } => {
-                let Action::Accept(id, rights) = call.action else {
+                let Action::Accept(id, rights, said) = call.action else {
                     return Err(format!("{connection:?} was not accepted"));
                 };
                 ensure!(id == *connection, "{connection:?} was not accepted");
-                self.connected(id, client_id, *session_present, rights)?;
+                self.connected(id, client_id, *session_present, (rights, said))?;
                 self.taken(id, outcome)
             }
-            BrokerEvent::Disconnected { connection, client_id, reason } => {
-                self.ended(*connection, client_id.as_ref(), *reason, &call.action)
+            BrokerEvent::Authentication { connection, reason_code, properties } => {
+                self.authenticates(*connection, *reason_code, properties)
+            }
+            BrokerEvent::Disconnected { connection, client_id, reason, properties } => {
+                self.ended(*connection, client_id.as_ref(), (*reason, properties), &call.action)
             }
             BrokerEvent::SessionExpired { client_id } => {
                 let session = self.sessions.remove(client_id);
                 let session = session.ok_or_else(|| format!("{client_id} has no session"))?;
-                let expiry = self.config.session_expiry.unwrap_or(Duration::MAX);
-                let due = session.connection.is_none() && session.away + expiry <= self.now;
-                ensure!(due, "the session of {client_id} ended too early");
+                let due = session.connection.is_none()
+                    && session.expires.is_some_and(|expires| expires <= self.now);
+                ensure!(due, "the session of {client_id} ended too early: {:?}", session.expires);
                 Ok(())
             }
             BrokerEvent::Message(message) => self.to_program(message),
@@ -217,13 +229,11 @@ impl World {
         let topic = message.topic.name();
         let matches = |filter: &&str| TopicFilter::new(filter).is_ok_and(|f| f.matches(topic));
         ensure!(self.filters.keys().any(matches), "the program did not subscribe to {topic}");
-        self.was_published(&content_of(message))
-    }
-
-    pub(super) fn was_published(&self, content: &Content) -> Result<(), String> {
-        let sys = self.config.sys_interval.is_some() && content.0.starts_with(b"$SYS/broker/");
-        ensure!(sys || self.published.contains(content), "nobody has published {content:?}");
-        Ok(())
+        let content = content_of(message);
+        if self.config.sys_interval.is_some() && content.0.starts_with(b"$SYS/broker/") {
+            return Ok(());
+        }
+        self.published.check_content(&content)
     }
 
     fn connected(
@@ -231,18 +241,27 @@ impl World {
         id: ConnectionId,
         client_id: &Arc<str>,
         session_present: bool,
-        rights: usize,
+        (rights, said): (usize, usize),
     ) -> Result<(), String> {
-        let now = self.now;
+        let (now, config) = (self.now, self.config.clone());
         let peer = self.peer(id)?;
-        let Phase::Asked(request) = &peer.phase else {
+        let phase = std::mem::replace(&mut peer.phase, Phase::Over(None));
+        let Phase::Asked(asked) = phase else {
             return Err(format!("{id:?} did not ask"));
         };
-        let as_asked = !client_id.is_empty()
-            && (request.client_id.is_empty() || request.client_id == **client_id);
-        ensure!(as_asked, "{client_id} is not {:?}", request.client_id);
-        let clean_start = request.clean_start;
-        let link = Link::new(request, Arc::clone(client_id), session_present, rights, now);
+        let given = asked.request.client_id.as_str();
+        let as_asked = !client_id.is_empty() && (given.is_empty() || *given == **client_id);
+        ensure!(as_asked, "{client_id} is not {given:?}");
+        let clean_start = asked.request.clean_start;
+        let rights_and_said = (rights, said);
+        let link = Link::new(
+            *asked,
+            Arc::clone(client_id),
+            session_present,
+            rights_and_said,
+            (now, &config),
+        );
+        let limited = link.reader.maximum_packet_size < 5000;
         peer.phase = Phase::Connected(Box::new(link));
         if clean_start {
             self.sessions.remove(client_id);
@@ -251,114 +270,30 @@ impl World {
         ensure!(known == session_present, "the session of {client_id}: present is {known}");
         let session = self.sessions.entry(Arc::clone(client_id)).or_insert_with(Session::new);
         ensure!(session.connection.is_none(), "{client_id} is connected twice");
-        session.connected(id, rights);
+        session.connected(id, rights, limited);
         Ok(())
-    }
-
-    fn ended(
-        &mut self,
-        id: ConnectionId,
-        client_id: Option<&Arc<str>>,
-        reason: CloseReason,
-        action: &Action,
-    ) -> Result<(), String> {
-        self.may_end(id, reason, action)?;
-        let (now, close_timeout) = (self.now, self.config.close_timeout);
-        let peer = self.peer(id)?;
-        ensure!(!peer.is_over(), "{id:?} was disconnected again: {reason:?}");
-        let refusal = super::taken::refusal(reason, &peer.phase);
-        let refusal = refusal.map(|bytes| (Farewell::Refusal(bytes), now + close_timeout));
-        let before = std::mem::replace(&mut peer.phase, Phase::Over(refusal));
-        peer.input.clear();
-        let Phase::Connected(link) = before else {
-            ensure!(client_id.is_none(), "{id:?} was not {client_id:?}");
-            return Ok(());
-        };
-        peer.wants = false;
-        ensure!(client_id == Some(&link.client_id), "{id:?} was not {client_id:?}");
-        let (clean_start, rights) = (link.clean_start, link.rights);
-        let name = Arc::clone(&link.client_id);
-        let will = link.will.clone().filter(|_| reason != CloseReason::Disconnected);
-        if !link.due.is_empty() && super::taken::is_answered(reason) {
-            peer.phase = Phase::Over(Some((Farewell::Answers(link), now + close_timeout)));
-        }
-        if clean_start {
-            self.sessions.remove(&name);
-        } else if let Some(session) = self.sessions.get_mut(&name) {
-            session.lost(now);
-        }
-        if let Some(will) = will {
-            self.route(content_of(&will), rights);
-        }
-        Ok(())
-    }
-
-    /// Whether a connection may end so by that call.
-    fn may_end(
-        &mut self,
-        id: ConnectionId,
-        reason: CloseReason,
-        action: &Action,
-    ) -> Result<(), String> {
-        let (now, config) = (self.now, &self.config);
-        let (timeout, room) =
-            (config.session.handshake.timeout, config.max_sessions > self.sessions.len());
-        let peer = self.peer(id)?;
-        let overdue = peer.deadline(timeout).is_some_and(|at| at <= now);
-        let fits = match (reason, action) {
-            (CloseReason::TransportClosed, Action::Closed(closed)) => *closed == id,
-            (CloseReason::Requested, Action::Disconnect(closed)) => *closed == id,
-            (CloseReason::Requested, Action::Shutdown) => true,
-            (CloseReason::Requested, Action::EndSession(client_id)) => {
-                peer.link().is_some_and(|link| *link.client_id == **client_id)
-            }
-            (CloseReason::KeepAliveTimeout, Action::Timeout) => peer.link().is_some() && overdue,
-            (CloseReason::ConnectTimeout, Action::Timeout) => peer.is_pending() && overdue,
-            (CloseReason::TakenOver, Action::Accept(by, _)) => *by != id && peer.link().is_some(),
-            (CloseReason::Refused(code), Action::Refuse(refused, with)) => {
-                *refused == id && code == *with && peer.is_pending()
-            }
-            (CloseReason::Refused(_), Action::Accept(refused, _)) => {
-                *refused == id && peer.is_pending()
-            }
-            (CloseReason::TooManySessions, Action::Accept(refused, _)) => {
-                *refused == id && peer.is_pending() && !room
-            }
-            // `taken` has looked at what came.
-            (
-                CloseReason::Disconnected | CloseReason::ClientFault(_),
-                Action::Input(from, _) | Action::Accept(from, _),
-            ) => *from == id,
-            _ => false,
-        };
-        ensure!(fits, "{id:?} has ended: {reason:?}");
-        Ok(())
-    }
-
-    /// A client's message, if it may publish it.
-    pub(super) fn route(&mut self, content: Content, rights: usize) {
-        let Ok(topic) = mqtt_sansio::TopicName::from_bytes(&content.0) else {
-            return;
-        };
-        let reserved = self.config.sys_interval.is_some() && content.0.starts_with(b"$SYS/");
-        if PERMISSIONS[rights].may_publish(topic)
-            && !reserved
-            && content.0.len() <= self.config.max_topic_length
-            && content.1.len() <= self.config.max_payload_size
-        {
-            self.published.insert(content);
-        }
     }
 
     fn after_events(&mut self, action: &Action, outcome: &Outcome) -> Result<(), String> {
         let (now, timeout) = (self.now, self.config.session.handshake.timeout);
         match action {
-            Action::Accept(id, _) | Action::Refuse(id, _) => {
+            Action::Accept(id, _, said) => {
+                let done = outcome.answer == Answer::Done(Ok(()));
+                // The last two may not be said; an identifier may be taken, or there be no method.
+                let fine = *said + 2 < ACCEPTING.len();
                 let peer = self.peer(*id)?;
-                let unanswered = matches!(peer.phase, Phase::Asked(_)) && !peer.gone;
-                ensure!(!unanswered, "{id:?} has no answer");
+                let answered = peer.asked().is_none();
+                ensure!(answered || !done, "{id:?} has no answer");
+                ensure!(answered || !fine || [5, 6, 9].contains(said), "{:?}", outcome.answer);
             }
-            Action::Closed(id) | Action::Disconnect(id) => {
+            Action::Refuse(id, ..) => {
+                let done = outcome.answer == Answer::Done(Ok(()));
+                ensure!(!done || self.peer(*id)?.asked().is_none(), "{id:?} has no answer");
+            }
+            Action::DisconnectWith(id, ..) if outcome.answer != Answer::Done(Ok(())) => {
+                ensure!(outcome.events.is_empty(), "{id:?}: {:?}", outcome.events);
+            }
+            Action::Closed(id) | Action::Disconnect(id) | Action::DisconnectWith(id, ..) => {
                 ensure!(self.peer(*id)?.is_over(), "{id:?} has not ended");
             }
             Action::Shutdown => {
@@ -373,6 +308,10 @@ impl World {
                 let overdue = self.peers.iter().find(overdue).map(|peer| peer.id);
                 ensure!(overdue.is_none(), "{overdue:?} is overdue");
                 ensure!(outcome.wait.is_none_or(|at| at > now), "a timeout that has passed");
+                let mut sessions = self.sessions.iter();
+                let stays =
+                    sessions.find(|(_, session)| session.expires.is_some_and(|at| at <= now));
+                ensure!(stays.is_none(), "the session of {stays:?} has not ended");
             }
             _ => {}
         }
@@ -395,23 +334,37 @@ impl World {
         ensure!(messages <= limits.max_retained_messages.saturating_add(20), "{messages}");
         let most = limits.max_subscriptions * (self.sessions.len() + 1);
         ensure!(router.subscriptions() <= most, "too many subscriptions");
+        let in_time = |at: Option<Instant>| {
+            at.is_none_or(|at| self.wait.is_some_and(|wait| wait <= at.max(self.now)))
+        };
         let timeout = self.config.session.handshake.timeout;
         for peer in self.peers.iter().filter(|peer| !peer.gone) {
             let id = peer.id;
             let (mut owes, mut done) = (false, false);
             match &peer.phase {
-                Phase::Opened(_) | Phase::Asked(_) => {}
+                Phase::Opened(_) => {}
+                Phase::Asked(asked) => owes = !asked.due.is_empty(),
                 Phase::Connected(link) => {
                     let session = self.sessions.get(&link.client_id);
-                    owes = !link.due.is_empty() || session.is_some_and(Session::has_resend);
+                    // In 5.0 what is sent again may wait for the client.
+                    let resend = !link.is_5_0() && session.is_some_and(Session::has_resend);
+                    owes = !link.due.is_empty() || resend;
+                    ensure!(link.told.is_empty(), "the program was not told of AUTH");
                 }
                 Phase::Over(farewell) => (owes, done) = (farewell.is_some(), farewell.is_none()),
             }
             ensure!(peer.wants || !owes, "nobody was told that there is something for {id:?}");
             ensure!(peer.told_to_close == done, "{id:?} told to close: {}", peer.told_to_close);
             let at = peer.deadline(timeout);
-            let watched = at.is_none_or(|at| self.wait.is_some_and(|wait| wait <= at));
-            ensure!(watched, "{id:?} ends at {at:?}, wait for {:?}", self.wait);
+            ensure!(in_time(at), "{id:?} ends at {at:?}, wait for {:?}", self.wait);
+        }
+        for (client_id, session) in &self.sessions {
+            let at = session.expires;
+            ensure!(
+                in_time(at),
+                "the session of {client_id} ends at {at:?}, wait for {:?}",
+                self.wait
+            );
         }
         Ok(())
     }
@@ -419,9 +372,9 @@ impl World {
     fn asks(&mut self, id: ConnectionId, request: &ConnectRequest) -> Result<(), String> {
         let peer = self.peer(id)?;
         ensure!(matches!(peer.phase, Phase::Opened(_)), "{id:?} asks again");
-        let size = super::taken::connect_size(&peer.input, request)?;
+        let size = super::handshake::connect_size(&peer.input, request)?;
         peer.input.drain(..size);
-        peer.phase = Phase::Asked(Box::new(request.clone()));
+        peer.phase = Phase::Asked(Box::new(Asked::new(request)));
         Ok(())
     }
 }

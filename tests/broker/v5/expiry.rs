@@ -329,3 +329,19 @@ fn a_client_of_3_1_1_is_sent_no_interval() {
     bench.publish(message_with("t", "x", 1, &[expiry(5)]));
     bench.got(a, publish1(1, "t", "x"));
 }
+
+#[test]
+fn what_has_expired_does_not_hold_up_what_waits_behind_it() {
+    let mut bench = Bench::with(|config| config.session.max_queued_bytes = 20);
+    let a = bench.client5("a", &[receive_maximum(1)]);
+    subscribed(&mut bench, a, &[sub5("#", 1)]);
+    bench.publish(message("t", "1", 1));
+    assert_eq!(payloads5(&bench.received(a)), ["1"]);
+    bench.publish(message_with("t", "2", 1, &[expiry(2)]));
+    bench.publish(message("t", "3", 0));
+    bench.quiet(&[a]);
+    bench.at(4000);
+    // It finds no room, but makes some.
+    bench.publish(message("t", &"4".repeat(40), 0));
+    assert_eq!(payloads5(&bench.received(a)), ["3"]);
+}
