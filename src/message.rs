@@ -220,12 +220,18 @@ impl Message {
     /// 3.3.2.3.3 of 5.0.)
     #[must_use]
     pub fn taken_over(mut self, now: Instant) -> Message {
+        self.take_over(now);
+        self
+    }
+
+    /// [`taken_over`](Message::taken_over), where it is.
+    #[inline]
+    pub(crate) fn take_over(&mut self, now: Instant) {
         self.origin = Origin::default();
         if let Some(seconds) = self.properties.message_expiry_interval() {
             let expires = now + Duration::from_secs(seconds.into());
             self.origin.0.get_or_insert_default().expires = Some(expires);
         }
-        self
     }
 
     /// Whether the payload is UTF-8 text where its Payload Format Indicator says so. (Section 3.3.2.3.2 of 5.0.)

@@ -273,7 +273,7 @@ impl Broker {
         let delivery = Delivery::ExactlyOnce { dup: false, packet_id: PacketId::MIN };
         let packet = Packet::from(message.publish(delivery, message.retain));
         packet.encoded_len(Version::V5_0)?;
-        self.route(Arc::new(message.taken_over(self.now)), None, None);
+        self.route(Arc::new(message.taken_over(self.now)), None);
         Ok(())
     }
 

@@ -39,6 +39,7 @@ impl From<SubscribeError> for Refusal {
 
 impl Broker {
     /// Why a client's message is not routed.
+    #[inline]
     pub(super) fn refusal(&self, permissions: &Permissions, message: &Message) -> Option<Refusal> {
         let topic = message.topic.name();
         let refusal = |code, reason| Some(Refusal::new(code, reason));

@@ -56,8 +56,7 @@ impl Broker {
             self.matches = matches;
             return;
         }
-        let client_id = self.clients.get(key).map(|slot| Arc::clone(&slot.client_id));
-        let message = self.retain_if_asked(message, client_id.as_deref());
+        let message = self.retain_if_asked(message, Some(key));
         self.deliver_to(matches, &message);
     }
 
@@ -82,30 +81,25 @@ impl Broker {
 
     /// A client's message that nothing is to be said against.
     pub(super) fn route_from(&mut self, key: Key, message: Arc<Message>) {
-        let client_id = self.clients.get(key).map(|slot| Arc::clone(&slot.client_id));
-        self.route(message, Some(clients::subscriber(key)), client_id.as_deref());
+        self.route(message, Some(key));
     }
 
     /// Retains the message if it asks for it, and delivers it. [MQTT-3.3.1-5] [MQTT-3.3.1-10]
     /// [MQTT-3.3.1-11] [MQTT-3.3.1-12]; in 5.0 [MQTT-3.3.1-5] to [MQTT-3.3.1-8]
-    pub(super) fn route(
-        &mut self,
-        message: Arc<Message>,
-        publisher: Option<SubscriberId>,
-        client_id: Option<&str>,
-    ) {
-        let message = self.retain_if_asked(message, client_id);
-        self.deliver_to_all(&message, publisher);
+    pub(super) fn route(&mut self, message: Arc<Message>, publisher: Option<Key>) {
+        let message = self.retain_if_asked(message, publisher);
+        self.deliver_to_all(&message, publisher.map(clients::subscriber));
     }
 
+    #[inline]
     fn retain_if_asked(
         &mut self,
         mut message: Arc<Message>,
-        client_id: Option<&str>,
+        publisher: Option<Key>,
     ) -> Arc<Message> {
         if message.retain && self.config.session.features.retain_available {
-            if let Some(client_id) = client_id {
-                let publisher = self.clients.fingerprint(client_id);
+            if let Some(slot) = publisher.and_then(|key| self.clients.get(key)) {
+                let publisher = self.clients.fingerprint(&slot.client_id);
                 Arc::make_mut(&mut message).set_publisher(publisher);
             }
             let retained = self.retain(&message);
@@ -158,11 +152,11 @@ impl Broker {
         if !slot.permissions.may_receive(message.topic.name()) {
             return;
         }
-        let grant = Grant {
-            qos: found.qos(),
-            retain: Retain::of(message, found.retain_as_published()),
-            extra: Extra::of(matches.identifiers(&found), None),
-        };
+        let mut grant = Grant { qos: found.qos(), retain: Retain::Cleared, extra: None };
+        if !found.is_plain() {
+            grant.retain = Retain::of(message, found.retain_as_published());
+            grant.extra = Extra::of(matches.identifiers(&found), None);
+        }
         let queued = slot.session.queue_message(message, grant, self.now);
         // Also where there was no room: what had expired before another message does not hold it up any more.
         self.outputs.announce(slot);

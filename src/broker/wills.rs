@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::Broker;
-use super::clients::{self, DelayedWill, Slot};
+use super::clients::{DelayedWill, Slot};
 use super::permissions::Permissions;
 use super::slab::Key;
 use crate::message::Message;
@@ -52,7 +52,10 @@ impl Broker {
             self.statistics.publish_rejected += 1;
             return;
         }
-        let message = Arc::unwrap_or_clone(will).taken_over(self.now);
-        self.route(Arc::new(message), key.map(clients::subscriber), Some(client_id));
+        let mut message = Arc::unwrap_or_clone(will).taken_over(self.now);
+        if message.retain {
+            message.set_publisher(self.clients.fingerprint(client_id));
+        }
+        self.route(Arc::new(message), key);
     }
 }

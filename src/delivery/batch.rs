@@ -87,12 +87,9 @@ impl<'a> Batch<'a> {
     pub(crate) fn publish_as(&mut self, publish: &Publish<'_>, payload: &Bytes) {
         if payload.len() < SEGMENT {
             let packet = Packet::from(*publish);
-            let len = packet.encoded_len(self.version).unwrap_or(0);
-            // A segment without room to spare is handed out as it is.
             if self.small.is_empty() {
-                self.small.reserve_exact(len);
-            } else {
-                self.small.reserve(len);
+                // A segment of one packet, without room to spare, is handed out as it is.
+                self.small.reserve_exact(packet.encoded_len(self.version).unwrap_or(0));
             }
             return self.packet(&packet);
         }

@@ -114,6 +114,12 @@ impl Match {
         self.options.retain_as_published()
     }
 
+    /// Whether there is nothing but a QoS, as before 5.0.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.options.is_plain()
+    }
+
     /// Adds another subscription of the subscriber.
     #[inline]
     pub(super) fn merge(&mut self, other: Options, links: &mut Vec<Link>) {

@@ -18,7 +18,6 @@ use crate::packet_id::PacketId;
 use crate::packet_type::{PacketType, Sender};
 use crate::qos::QoS;
 use crate::reason::ReasonCode;
-use crate::time::Instant;
 
 /// What the server has to act on.
 #[derive(Debug)]
@@ -97,7 +96,13 @@ impl Session {
         }
         let topic = link.topic(publish)?;
         let now = self.now;
-        let message = || Arc::new(message(publish, topic, owned, now));
+        let message = || {
+            let mut message = message(publish, topic, owned);
+            if !message.properties.is_empty() {
+                message.take_over(now);
+            }
+            Arc::new(message)
+        };
         match publish.delivery {
             Delivery::AtMostOnce => Ok(Some(Request::Publish(message(), None))),
             Delivery::AtLeastOnce { packet_id, .. } => {
@@ -286,13 +291,9 @@ impl Session {
 
 /// The message of a PUBLISH under that topic, or its own. A payload in bytes that are ours is shared; others
 /// are copied.
-fn message(
-    publish: &Publish<'_>,
-    topic: Option<Topic>,
-    owned: Option<&Bytes>,
-    now: Instant,
-) -> Message {
-    let message = match (topic, owned) {
+#[inline]
+fn message(publish: &Publish<'_>, topic: Option<Topic>, owned: Option<&Bytes>) -> Message {
+    match (topic, owned) {
         (None, None) => Message::copied(publish),
         (Some(topic), None) => Message::with_topic(topic, publish),
         // A small payload does not keep a large packet.
@@ -301,8 +302,7 @@ fn message(
             let topic = topic.unwrap_or_else(|| publish.topic.into());
             Message::of(publish, topic, bytes.slice_ref(publish.payload))
         }
-    };
-    if message.properties.is_empty() { message } else { message.taken_over(now) }
+    }
 }
 
 fn unexpected(packet: PacketType, packet_id: PacketId) -> ClientFault {

@@ -50,7 +50,7 @@ impl Session {
             return !self.signals.farewell.is_empty();
         };
         !link.control.is_empty()
-            || self.outbound.has_resend_within(self.has_quota())
+            || self.outbound.has_resend() && self.outbound.has_resend_within(self.has_quota())
             || self.queue.front().is_some_and(|entry| self.may_send(entry))
     }
 
