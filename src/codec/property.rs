@@ -1,5 +1,8 @@
 //! Properties of MQTT 5.0, section 2.2.2: one table of their identifiers, types and places.
 
+#[cfg(feature = "alloc")]
+mod block;
+
 use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
@@ -349,12 +352,6 @@ impl Seen {
         self.0 & id.bit() != 0
     }
 
-    /// Those of both, which have none in common.
-    #[cfg(feature = "alloc")]
-    pub(crate) const fn and(self, other: Seen) -> Seen {
-        Seen(self.0 | other.0)
-    }
-
     /// Of properties that were validated for some place: whether one of them may not stand at another place, or
     /// not as often.
     #[inline(always)]
@@ -509,61 +506,6 @@ impl<'a> Properties<'a> {
             Some((block, rest)) => Ok((rest, Properties::read_block(block, place)?)),
             None => Err(fail(Violation::Truncated, i)),
         }
-    }
-
-    /// The properties that a whole block of bytes is, if it is one that may stand at that place.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn from_block(block: &'a [u8], place: Place) -> Option<Properties<'a>> {
-        if block.is_empty() {
-            return Some(Properties::EMPTY);
-        }
-        Properties::read_block(block, place).ok()
-    }
-
-    /// The properties that a block of bytes was found to be, without another look at each.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    pub(crate) fn trusted(block: &'a [u8], seen: Seen) -> Properties<'a> {
-        Properties { list: List::from_strings(block, Strings::NONE), seen }
-    }
-
-    /// Which there are.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn seen(&self) -> Seen {
-        self.seen
-    }
-
-    /// How many bytes stand before the first property of that kind.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn offset(&self, id: PropertyId) -> Option<usize> {
-        let before = self.iter().take_while(|property| property.id() != id);
-        let len = |property: Property<'_>| property.encoded_len().unwrap_or(0);
-        self.contains(id).then(|| before.map(len).sum())
-    }
-
-    /// Those of some kinds, as a block of bytes, and which there are.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn to_block_of(
-        self,
-        wanted: impl Fn(PropertyId) -> bool,
-    ) -> (alloc::vec::Vec<u8>, Seen) {
-        let (mut block, mut seen) = (alloc::vec::Vec::new(), Seen(0));
-        for property in self.iter().filter(|property| wanted(property.id())) {
-            let written = property.write(&mut super::write::BufSink(&mut block));
-            debug_assert_eq!(written, Some(()), "a vector has room");
-            let bit = property.id().bit();
-            seen.0 |= if seen.0 & bit != 0 { Seen::REPEATED } else { bit };
-        }
-        (block, seen)
-    }
-
-    /// The block of bytes that they are, without the length before them, where they were checked.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn to_block(self) -> alloc::vec::Vec<u8> {
-        let mut block = alloc::vec::Vec::new();
-        let written = self.write(&mut super::write::BufSink(&mut block));
-        debug_assert_eq!(written, Some(()), "a vector has room");
-        block
     }
 
     #[inline(always)]
